@@ -1,0 +1,23 @@
+import { int, long, string } from '../fields.ts'
+import { request } from '../request.ts'
+
+/**
+ * From: MQAdmin API in every client, mqadmin, dashboard. To: broker.
+ * Body: — (extField _UNIQUE_KEY_QUERY=true for id queries).
+ * Answer: body = concatenated messages; 22 when nothing matches.
+ */
+export const queryMessage = request({
+  code: 12,
+  name: 'QUERY_MESSAGE',
+  header: {
+    topic: string(),
+    key: string(),
+    maxNum: int(),
+    beginTimestamp: long(),
+    endTimestamp: long(),
+  },
+  reply: {
+    indexLastUpdateTimestamp: long(),
+    indexLastUpdatePhyoffset: long(),
+  },
+})

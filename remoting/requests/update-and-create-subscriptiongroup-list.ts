@@ -1,0 +1,10 @@
+import { request } from '../request.ts'
+
+/**
+ * From: mqadmin updateSubGroupList. To: broker.
+ * Body: {groupConfigList:[SubscriptionGroupConfig]}.
+ */
+export const updateAndCreateSubscriptiongroupList = request({
+  code: 225,
+  name: 'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST',
+})

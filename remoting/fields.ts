@@ -98,6 +98,19 @@ export const long = (wireName?: string): Field<number> =>
     'an integer between -(2^53-1) and 2^53-1',
   )
 
+/**
+ * A long for which clients use Java's own bounds as "no limit" (Long.MAX_VALUE as the end of a time window, offsets beyond
+ * every queue): what is beyond ±(2^53-1) becomes that bound.
+ */
+export const clampedLong = (wireName?: string): Field<number> => ({
+  ...long(wireName),
+  decode(text, name) {
+    const value = parseInteger(text)
+    if (Number.isNaN(value)) throw invalid(name, text, 'an integer')
+    return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value))
+  },
+})
+
 /** Java's Boolean.parseBoolean: "true" in any case is true, everything else is false. */
 export const bool = (wireName?: string): Field<boolean> => ({
   wireName,

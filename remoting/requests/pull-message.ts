@@ -1,15 +1,15 @@
-import { int, long, optional, orElse, string } from '../fields.ts'
+import { clampedLong, int, long, optional, orElse, string } from '../fields.ts'
 import { request } from '../request.ts'
 
 export const pullHeader = {
   consumerGroup: string(),
   topic: string(),
   queueId: int(),
-  queueOffset: long(),
+  queueOffset: clampedLong(),
   maxMsgNums: orElse(int(), 32),
   sysFlag: orElse(int(), 0),
-  commitOffset: orElse(long(), 0),
-  suspendTimeoutMillis: orElse(long(), 0),
+  commitOffset: orElse(clampedLong(), 0),
+  suspendTimeoutMillis: orElse(clampedLong(), 0),
   subscription: optional(string()),
   subVersion: orElse(long(), 0),
   expressionType: optional(string()),

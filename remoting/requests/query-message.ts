@@ -1,4 +1,4 @@
-import { int, long, string } from '../fields.ts'
+import { clampedLong, int, long, string } from '../fields.ts'
 import { request } from '../request.ts'
 
 /**
@@ -13,8 +13,8 @@ export const queryMessage = request({
     topic: string(),
     key: string(),
     maxNum: int(),
-    beginTimestamp: long(),
-    endTimestamp: long(),
+    beginTimestamp: clampedLong(),
+    endTimestamp: clampedLong(),
   },
   reply: {
     indexLastUpdateTimestamp: long(),

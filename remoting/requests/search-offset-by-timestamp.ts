@@ -1,4 +1,4 @@
-import { boundary, int, long, optional, string } from '../fields.ts'
+import { boundary, clampedLong, int, long, optional, string } from '../fields.ts'
 import { request } from '../request.ts'
 
 /**
@@ -10,7 +10,7 @@ export const searchOffsetByTimestamp = request({
   header: {
     topic: string(),
     queueId: int(),
-    timestamp: long(),
+    timestamp: clampedLong(),
     boundaryType: optional(boundary()),
   },
   reply: {

@@ -23,13 +23,21 @@ export interface Peer {
   call<H extends FieldTable, R extends FieldTable>(
     kind: RequestKind<H, R>,
     header: HeaderOf<H>,
-    options: { readonly timeoutMs: number; readonly body?: Uint8Array; readonly signal?: AbortSignal },
+    options: CallOptions,
   ): Promise<Answer<R>>
   /** Tell the peer, one-way: no answer, no error when it is gone. */
   tell<H extends FieldTable>(kind: RequestKind<H, FieldTable>, header: HeaderOf<H>, body?: Uint8Array): void
   close(reason: string): void
   /** Called once, after the connection closed, also when it is closed already. */
   onClose(listener: (reason: string) => void): void
+}
+
+export interface CallOptions {
+  readonly timeoutMs: number
+  readonly body?: Uint8Array
+  readonly signal?: AbortSignal
+  /** Codes besides 0 that resolve instead of rejecting: a pull reads its offsets from 19, 20 and 21, too. */
+  readonly codes?: readonly number[]
 }
 
 /** A decoded request as a handler sees it. */
@@ -56,7 +64,7 @@ export interface Reply<R extends FieldTable> {
   readonly body?: Uint8Array | readonly Uint8Array[]
 }
 
-/** An answer as a caller sees it; code is 0. */
+/** An answer as a caller sees it; `command.code` is 0 or one of the codes asked for. */
 export interface Answer<R extends FieldTable> {
   readonly header: Partial<HeaderOf<R>>
   readonly body: Buffer

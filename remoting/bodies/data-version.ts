@@ -1,4 +1,4 @@
-import { integer, orElse, shape, type TypeOf } from './schema.ts'
+import { body, integer, orElse, shape, type TypeOf } from './schema.ts'
 
 /** A counter that grows with every change of a table; the timestamp is that of the change. */
 export const dataVersion = shape({
@@ -7,6 +7,8 @@ export const dataVersion = shape({
   timestamp: orElse(integer, 0),
 })
 export type DataVersion = TypeOf<typeof dataVersion>
+/** Body of 322, both ways. */
+export const dataVersionBody = body('DataVersion', dataVersion)
 
 export const isSameVersion = (a: DataVersion, b: DataVersion): boolean =>
   a.counter === b.counter && a.stateVersion === b.stateVersion && a.timestamp === b.timestamp

@@ -26,6 +26,8 @@ const FLAG_SUBSCRIPTION = 0x4
 
 /** Longest time a pull is parked, whatever the client asks for; RocketMQ's clients ask for 15 or 20 s. */
 const SUSPEND_MAX_MS = 60_000
+/** pullBatchMaxMessageCount of RocketMQ. */
+const COUNT_MAX = 160
 /** Which broker to ask next: 0, the master, as long as there are no others to name. */
 const SUGGESTED_BROKER = 0
 
@@ -140,15 +142,18 @@ export class PullPath {
 
   /**
    * Departure from RocketMQ: it sends at most 32 messages or 256 KiB from memory and 8 or 64 KiB from disk, so that a
-   * consumer that has to catch up gets 8 per round trip. Here the count is the consumer's, and one limit of bytes holds
-   * for both: what one answer may take of the connection's write buffer.
+   * consumer that has to catch up gets 8 per round trip. Here the count is the consumer's up to COUNT_MAX, and the limit
+   * of bytes for memory holds for the disk, too.
    */
   #limitsOf(header: PullRequest['header']): Pick<GetQuery, 'maxCount' | 'maxBytes'> {
     const { settings } = this.#parts
     const wanted = header.maxMsgBytes
     const limit = settings.maxTransferBytesOnMessageInMemory
     return {
-      maxCount: Math.max(1, Math.min(header.maxMsgNums, settings.pullBatchMaxMessageCount)),
+      maxCount: Math.max(
+        1,
+        Math.min(header.maxMsgNums, Math.max(COUNT_MAX, settings.maxTransferCountOnMessageInMemory)),
+      ),
       maxBytes: wanted === undefined || wanted <= 0 ? limit : Math.min(wanted, limit),
     }
   }

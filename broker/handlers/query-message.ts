@@ -6,10 +6,6 @@ import type { BrokerParts } from '../parts.ts'
 
 /** Set by clients that look for a unique key: the broker then decides how many there may be. */
 const UNIQUE_KEY_QUERY = '_UNIQUE_KEY_QUERY'
-/** maxMsgsNumBatch of RocketMQ: one answer holds no more messages of a key. */
-const ANSWER_COUNT_MAX = 64
-/** defaultQueryMaxNum of RocketMQ. */
-const UNIQUE_KEY_COUNT_MAX = 32
 
 /**
  * Code 12: messages by key or unique key through the index, newest first. The time window is that of the store timestamp. As
@@ -17,15 +13,15 @@ const UNIQUE_KEY_COUNT_MAX = 32
  */
 export async function queryMessage(
   request: Request<typeof kind.header>,
-  { store }: Pick<BrokerParts, 'store'>,
+  { store, settings }: Pick<BrokerParts, 'store' | 'settings'>,
 ): Promise<Reply<typeof kind.reply>> {
   const { topic, key, maxNum, beginTimestamp, endTimestamp } = request.header
   const isUniqueKeyQuery = request.command.ext?.[UNIQUE_KEY_QUERY] === 'true'
-  const wanted = isUniqueKeyQuery ? UNIQUE_KEY_COUNT_MAX : maxNum
+  const wanted = isUniqueKeyQuery ? settings.defaultQueryMaxNum : maxNum
   const result = await store.query({
     topic,
     key,
-    maxCount: Math.max(1, Math.min(wanted, ANSWER_COUNT_MAX)),
+    maxCount: Math.max(1, Math.min(wanted, settings.maxMsgsNumBatch)),
     begin: timestamp(beginTimestamp),
     end: timestamp(endTimestamp),
   })

@@ -44,6 +44,15 @@ interface Target {
   readonly isDeadLetter: boolean
 }
 
+/** What the broker says about itself in stored messages and answers. */
+interface OwnWords {
+  readonly isTraceOn: boolean
+  /** Encoded, added to every stored message. */
+  readonly properties: string
+  /** Java clients read these two from every answer without looking whether they are there. */
+  readonly answerFields: Readonly<Record<string, string>>
+}
+
 const RANDOM_QUEUE = -1
 const PERCENT = '%'.charCodeAt(0)
 const NOT_PREPARED = logPosition(0)
@@ -56,10 +65,7 @@ export class SendPath {
   readonly #parts: SendParts
   readonly #offsetId: (position: PutResult['position']) => string
   readonly #uniqueKey: () => string
-  /** Added to every stored message: what the broker says about itself. */
-  readonly #ownProperties: string
-  /** Java clients read these two from every answer without looking whether they are there. */
-  readonly #answerFields: Readonly<Record<string, string>>
+  #own: OwnWords
   /** Sends with WAIT=false. */
   waitOverrideCount = 0
 
@@ -73,19 +79,14 @@ export class SendPath {
       random,
       now: () => clock.now(),
     })
-    const traceOn = String(settings.traceOn)
-    this.#answerFields = { MSG_REGION: settings.regionId, TRACE_ON: traceOn }
-    this.#ownProperties = encodeProperties([
-      [Property.MSG_REGION, settings.regionId],
-      [Property.TRACE_ON, traceOn],
-      [Property.CLUSTER, settings.brokerClusterName],
-    ])
+    this.#own = ownWords(settings)
   }
 
   readonly handle = (request: SendRequest): SendReply | Promise<SendReply> => {
     try {
       const { topic } = request.header
       this.#checkOpen()
+      if (this.#own.isTraceOn !== this.#parts.settings.traceOn) this.#own = ownWords(this.#parts.settings)
       if (isClosedToClients(topic)) throw refusal(`Sending message to topic[${topic}] is forbidden.`)
       const config = this.#parts.topics.get(topic)
       // Retries need their group, unknown topics have to be made first: both may have to wait.
@@ -198,7 +199,7 @@ export class SendPath {
         'accurate timer message is not enabled: this broker offers delay levels (property DELAY) only',
       )
     if (!properties.isWaiting) this.waitOverrideCount++
-    let stored = properties.kept + this.#ownProperties
+    let stored = properties.kept + this.#own.properties
     if (!properties.hasUniqueKey) stored = withProperty(stored, Property.UNIQUE_KEY, this.#uniqueKey())
     if (target.isDeadLetter) stored = withProperty(stored, Property.DELAY, '-1')
     const message: NewMessage = {
@@ -234,7 +235,7 @@ export class SendPath {
     if (outer.isTransaction || isHalf(header.sysFlag))
       throw refusal('sending transaction message is forbidden: a batch cannot be transactional')
     // The batch's own key and WAIT are not those of its messages.
-    const shared = withoutProperties(outer.kept, isOfBatchAlone) + this.#ownProperties
+    const shared = withoutProperties(outer.kept, isOfBatchAlone) + this.#own.properties
     const sysFlag = sysFlagOf(header.sysFlag, target.config)
     const messages = this.#decodeBatch(body).map((inner): NewMessage => {
       const own = readSendProperties(inner.properties, false)
@@ -300,12 +301,12 @@ export class SendPath {
 
   #answer(result: PutResult, queueId: number, msgId: string): SendReply {
     const header = { msgId, queueId, queueOffset: result.queueOffset }
-    if (result.status === 'ok') return { header, extra: this.#answerFields }
+    if (result.status === 'ok') return { header, extra: this.#own.answerFields }
     return {
       code: ResponseCode.FLUSH_DISK_TIMEOUT,
       remark: 'flush disk timeout: stored, not known to be on disk yet',
       header,
-      extra: this.#answerFields,
+      extra: this.#own.answerFields,
     }
   }
 
@@ -313,7 +314,20 @@ export class SendPath {
     const refused = asRequestError(error)
     if (refused === undefined) throw error
     this.#parts.stats.putFailed()
-    return { code: refused.code, remark: refused.remark, extra: this.#answerFields }
+    return { code: refused.code, remark: refused.remark, extra: this.#own.answerFields }
+  }
+}
+
+function ownWords(settings: SendParts['settings']): OwnWords {
+  const { regionId, traceOn, brokerClusterName } = settings
+  return {
+    isTraceOn: traceOn,
+    properties: encodeProperties([
+      [Property.MSG_REGION, regionId],
+      [Property.TRACE_ON, String(traceOn)],
+      [Property.CLUSTER, brokerClusterName],
+    ]),
+    answerFields: { MSG_REGION: regionId, TRACE_ON: String(traceOn) },
   }
 }
 

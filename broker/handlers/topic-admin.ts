@@ -31,7 +31,7 @@ export async function updateTopic(
   parts: TopicParts,
 ): Promise<Reply<NoFields>> {
   const { header } = request
-  checkTarget(header.topic)
+  checkTarget(header.topic, parts)
   const current = parts.topics.get(header.topic)
   const topicFilterType = FILTER_TYPES.find((name) => name === header.topicFilterType)
   if (topicFilterType === undefined)
@@ -61,7 +61,7 @@ export async function updateTopicList(
   const { topicConfigList } = topicConfigListBody.decode(request.body)
   if (topicConfigList.length === 0) throw invalid('topicConfigList is empty')
   const configs = topicConfigList.map((sent): TopicConfig => {
-    checkTarget(sent.topicName)
+    checkTarget(sent.topicName, parts)
     const current = parts.topics.get(sent.topicName)
     const config = { ...sent, attributes: alterAttributes(current?.attributes, signed(sent.attributes)) }
     checkConfig(config, parts)
@@ -79,7 +79,7 @@ export async function deleteTopic(
   { topics, offsets, store, register }: DeleteParts,
 ): Promise<Reply<NoFields>> {
   const { topic } = request.header
-  checkTarget(topic)
+  checkTarget(topic, { settings: { validateSystemTopicWhenUpdateTopic: true } })
   await topics.delete(topic)
   await store.deleteTopic(topic)
   await offsets.deleteTopic(topic)
@@ -118,14 +118,18 @@ export function getTopicConfig(
   return { body: topicConfigBody.encode(config) }
 }
 
-function checkTarget(topic: string): void {
+function checkTarget(
+  topic: string,
+  { settings }: { readonly settings: Pick<TopicParts['settings'], 'validateSystemTopicWhenUpdateTopic'> },
+): void {
   const problem = topicNameProblem(topic)
   if (problem !== undefined) throw invalid(problem)
-  if (isSystemTopic(topic)) throw invalid(`The topic[${topic}] is conflict with system topic.`)
+  if (settings.validateSystemTopicWhenUpdateTopic && isSystemTopic(topic))
+    throw invalid(`The topic[${topic}] is conflict with system topic.`)
 }
 
 function checkConfig(config: TopicConfig, { settings }: TopicParts): void {
-  const queuesMax = settings.maxTopicQueueNum
+  const queuesMax = settings.maxQueueNumPerTopic
   checkRange('readQueueNums', config.readQueueNums, queuesMax)
   checkRange('writeQueueNums', config.writeQueueNums, queuesMax)
   checkRange('perm', config.perm, PERM_MAX)

@@ -1,0 +1,69 @@
+import { ignoredKeys, key } from './keys.ts'
+
+/** Keys of every server that listens: broker and nameserver alike. */
+export const networkKeys = {
+  serverChannelMaxIdleTimeSeconds: key({
+    default: 120,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    change: 'restart',
+    meaning: 'a connection without traffic for so long is closed',
+  }),
+  serverSocketBacklog: key({
+    default: 1024,
+    min: 1,
+    max: 65_535,
+    change: 'restart',
+    meaning: 'connections that may wait to be accepted',
+  }),
+  maxConnectionNum: key({
+    default: 10_000,
+    min: 16,
+    max: 1_000_000,
+    aliases: ['connectionsMax'],
+    change: 'restart',
+    meaning: 'connections at most; more are closed at once',
+  }),
+  shutdownWaitTimeSeconds: key({
+    default: 30,
+    min: 0,
+    max: 600,
+    unit: 's',
+    change: 'restart',
+    meaning: 'time that requests under way have to finish at shutdown',
+  }),
+}
+
+/** What tunes Netty, the JVM or the client inside a Java server. */
+export const ignoredNetworkKeys = [
+  ...ignoredKeys(
+    'one event loop reads, serves and writes: no threads, semaphores or buffer pools to size',
+    'silent',
+    `serverWorkerThreads=8 serverCallbackExecutorThreads=0 serverSelectorThreads=3 serverOnewaySemaphoreValue=256
+    serverAsyncSemaphoreValue=64 serverNettyWorkerGroupEnable=true serverPooledByteBufAllocatorEnable=true
+    useEpollNativeSelector=false clientWorkerThreads=4 clientCallbackExecutorThreads=2
+    clientOnewaySemaphoreValue=65535 clientAsyncSemaphoreValue=65535 clientPooledByteBufAllocatorEnable=false
+    disableCallbackExecutor=false disableNettyWorkerGroup=false`,
+  ),
+  ...ignoredKeys(
+    'socket buffers are left to the operating system, back-pressure has limits of its own',
+    'silent',
+    `serverSocketSndBufSize=0 serverSocketRcvBufSize=0 clientSocketSndBufSize=0 clientSocketRcvBufSize=0
+    writeBufferHighWaterMark=0 writeBufferLowWaterMark=0`,
+  ),
+  ...ignoredKeys(
+    'connections to other servers are dialled on demand and closed when they fail',
+    'silent',
+    `connectTimeoutMillis=3000 channelNotActiveInterval=60000 isScanAvailableNameSrv=true
+    clientChannelMaxIdleTimeSeconds=120 clientCloseSocketIfTimeout=true maxReconnectIntervalTimeSeconds=60
+    enableReconnectForGoAway=true`,
+  ),
+  ...ignoredKeys('a shutdown is always graceful', 'silent', 'enableShutdownGracefully=false'),
+  ...ignoredKeys('proxies are not used between servers', 'warning', 'socksProxyConfig={}'),
+  ...ignoredKeys(
+    'TLS is not built yet: going on would send in the clear what should be encrypted',
+    'refused',
+    'useTLS=false',
+  ),
+]

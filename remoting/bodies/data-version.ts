@@ -10,5 +10,8 @@ export type DataVersion = TypeOf<typeof dataVersion>
 /** Body of 322, both ways. */
 export const dataVersionBody = body('DataVersion', dataVersion)
 
+/** Body of 322 and its answer; header `version` of 26's answer. */
+export const dataVersionBody = body('DataVersion', dataVersion)
+
 export const isSameVersion = (a: DataVersion, b: DataVersion): boolean =>
   a.counter === b.counter && a.stateVersion === b.stateVersion && a.timestamp === b.timestamp

@@ -1,0 +1,42 @@
+import { subscriptionData } from './heartbeat.ts'
+import { body, flag, integer, list, mapOf, maybe, orElse, shape, text } from './schema.ts'
+
+/** Answer of 345. */
+export const querySubscriptionBody = body(
+  'QuerySubscriptionResponseBody',
+  shape({ subscriptionData: maybe(subscriptionData), group: text, topic: text }),
+)
+
+/** Answer of 321: entries of a consume queue as they are. */
+export const queryConsumeQueueBody = body(
+  'QueryConsumeQueueResponseBody',
+  shape({
+    subscriptionData: maybe(subscriptionData),
+    filterData: maybe(text),
+    queueData: list(
+      shape({
+        physicOffset: integer,
+        physicSize: integer,
+        tagsCode: integer,
+        extendDataJson: maybe(text),
+        bitMap: maybe(text),
+        eval: orElse(flag, false),
+        msg: maybe(text),
+      }),
+    ),
+    maxQueueIndex: orElse(integer, 0),
+    minQueueIndex: orElse(integer, 0),
+  }),
+)
+
+/** Answer of 308: queue id → offset. */
+export const correctionOffsetsBody = body(
+  'QueryCorrectionOffsetBody',
+  shape({ correctionOffsets: mapOf(integer) }),
+)
+
+/** Answer of 353. */
+export const groupForbiddenBody = body(
+  'GroupForbidden',
+  shape({ topic: text, group: text, readable: maybe(flag) }),
+)

@@ -7,9 +7,6 @@ export const dataVersion = shape({
   timestamp: orElse(integer, 0),
 })
 export type DataVersion = TypeOf<typeof dataVersion>
-/** Body of 322, both ways. */
-export const dataVersionBody = body('DataVersion', dataVersion)
-
 /** Body of 322 and its answer; header `version` of 26's answer. */
 export const dataVersionBody = body('DataVersion', dataVersion)
 

@@ -40,35 +40,35 @@ const dataRoutes: readonly BrokerRoute[] = [
   serve(getTopicConfig, topicAdmin.getTopicConfig),
 ]
 
-export interface DispatchOptions {
-  readonly log: Log
-  readonly sendPath: SendPath
-  /** Handlers of the other half of the room: clients, groups, offsets, administration. */
-  readonly routes: readonly BrokerRoute[]
-  /** A failed assertion: the process has to stop. */
-  readonly onFailure: (error: Error) => void
-  /** The fast ("VIP") port serves everything but pulls (protocol §1.8). */
-  readonly servesPulls: boolean
-}
-
-/** The one table from request code to handler. Codes that are not in it are answered 3. */
-export function brokerDispatcher(parts: BrokerParts, options: DispatchOptions): Dispatcher {
-  const dispatcher = new Dispatcher({
-    log: options.log,
-    onFailure: options.onFailure,
+/** An empty table that knows how the broker's errors are answered. `onFailure`: a failed assertion, the process has to stop. */
+export function newDispatcher(log: Log, onFailure: (error: Error) => void): Dispatcher {
+  return new Dispatcher({
+    log,
+    onFailure,
     toReply: (error) => {
       const refused = asRequestError(error)
       return refused === undefined ? undefined : { code: refused.code, remark: refused.remark }
     },
   })
-  dispatcher.on(sendMessage, options.sendPath.handle)
-  dispatcher.on(sendMessageV2, options.sendPath.handle)
-  dispatcher.on(sendBatchMessage, options.sendPath.handle)
+}
+
+/**
+ * The one table from request code to handler; codes that are not in it are answered 3. The fast ("VIP") port serves
+ * everything but pulls (protocol §1.8).
+ */
+export function fillDispatcher(
+  dispatcher: Dispatcher,
+  parts: BrokerParts,
+  options: { readonly sendPath: SendPath; readonly servesPulls: boolean },
+): void {
+  const { sendPath } = options
+  dispatcher.on(sendMessage, sendPath.handle)
+  dispatcher.on(sendMessageV2, sendPath.handle)
+  dispatcher.on(sendBatchMessage, sendPath.handle)
   if (options.servesPulls) {
     const pull = new PullPath(parts).handle
     dispatcher.on(pullMessage, pull, { waits: true })
     dispatcher.on(litePullMessage, pull, { waits: true })
   }
-  for (const route of [...dataRoutes, ...options.routes]) route.addTo(dispatcher, parts)
-  return dispatcher
+  for (const route of dataRoutes) route.addTo(dispatcher, parts)
 }

@@ -100,6 +100,13 @@ export class Registration {
     for (const target of this.#targets.values()) void this.#refresh(target)
   }
 
+  /** A connection is gone, and with it our place in that nameserver's routes: it may just have been restarted. */
+  disconnected(address: string): void {
+    const target = this.#targets.get(address)
+    if (target !== undefined)
+      target.nextAtMs = Math.min(target.nextAtMs, this.#options.monotonicMs() + RETRY_MS)
+  }
+
   tick(nowMonotonicMs: number): void {
     if (this.#isStopped) return
     if (nowMonotonicMs >= this.#resolveAtMs) void this.#resolve()

@@ -1,4 +1,4 @@
-import { clampedLong, int, long, string } from '../fields.ts'
+import { bool, clampedLong, int, long, optional, string } from '../fields.ts'
 import { request } from '../request.ts'
 
 /**
@@ -15,6 +15,8 @@ export const queryMessage = request({
     maxNum: int(),
     beginTimestamp: clampedLong(),
     endTimestamp: clampedLong(),
+    /** The key is a unique id; the caller compares it itself. */
+    isUniqueKey: optional(bool('_UNIQUE_KEY_QUERY')),
   },
   reply: {
     indexLastUpdateTimestamp: long(),

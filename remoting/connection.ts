@@ -79,15 +79,17 @@ export class Connection implements Peer {
   /** Of the first byte of the unfinished frame; 0 when there is none. */
   #frameStartedAtMs = 0
   #framesSeen = 0
+  /** Bytes that were read before the pause and are not decoded yet: less than a chunk or two. */
+  #rest: Buffer | undefined
   /** Answers nobody waited for. */
   strayAnswers = 0
 
-  readonly #onFrame = (buffer: Buffer, start: number, end: number): void => {
+  readonly #onFrame = (buffer: Buffer, start: number, end: number): boolean => {
     this.#framesSeen += 1
-    if (this.isClosed) return
     const command = decodeCommand(buffer, start, end)
     if ((command.flag & FLAG_RESPONSE) === 0) this.#serve(command)
     else if (!this.#calls.settle(command)) this.strayAnswers += 1
+    return !this.isClosed && !this.#isHeavy()
   }
 
   readonly #onWritten = (error?: Error | null): void => {
@@ -132,7 +134,7 @@ export class Connection implements Peer {
 
   /** Bytes held for this peer: unsent output and the unfinished frame. */
   get heldBytes(): number {
-    return this.#outbox.bytes + this.#writingBytes + this.#decoder.pendingBytes
+    return this.#outbox.bytes + this.#writingBytes + this.#decoder.pendingBytes + (this.#rest?.length ?? 0)
   }
 
   call<H extends FieldTable, R extends FieldTable>(
@@ -161,6 +163,7 @@ export class Connection implements Peer {
     this.isClosed = true
     this.#closeReason = reason
     this.#outbox.clear()
+    this.#rest = undefined
     this.#stream.destroy()
     this.#calls.rejectAll(reason)
     const listeners = this.#closeListeners
@@ -227,17 +230,27 @@ export class Connection implements Peer {
     if (this.isClosed) return
     const now = this.#options.clock.monotonicMs()
     this.#readAtMs = now
+    // A stream that was paused may have had one more chunk on its way.
+    if (this.#isPaused) this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
+    else this.#decode(chunk, now)
+  }
+
+  #decode(chunk: Buffer, nowMs: number): void {
     const framesBefore = this.#framesSeen
+    let done = 0
     try {
-      this.#decoder.push(chunk, this.#onFrame)
+      done = this.#decoder.push(chunk, this.#onFrame)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.close(error.message)
-      return
     }
+    if (this.isClosed) return
     if (this.#decoder.pendingBytes === 0) this.#frameStartedAtMs = 0
-    else if (this.#frameStartedAtMs === 0 || this.#framesSeen !== framesBefore) this.#frameStartedAtMs = now
-    if (!this.#isPaused) this.#pauseIfHeavy()
+    else if (this.#frameStartedAtMs === 0 || this.#framesSeen !== framesBefore) this.#frameStartedAtMs = nowMs
+    if (!this.#isHeavy()) return
+    this.#isPaused = true
+    if (done < chunk.length) this.#rest = chunk.subarray(done)
+    this.#stream.pause()
   }
 
   #serve(command: Command): void {
@@ -337,12 +350,6 @@ export class Connection implements Peer {
     )
   }
 
-  #pauseIfHeavy(): void {
-    if (!this.#isHeavy()) return
-    this.#isPaused = true
-    this.#stream.pause()
-  }
-
   #resumeIfLight(): void {
     const { inFlightMax, waitingMax, unsentLowBytes } = this.#options.limits
     if (this.#inFlight * 2 > inFlightMax || this.#waiting >= waitingMax) return
@@ -352,7 +359,10 @@ export class Connection implements Peer {
     const now = this.#options.clock.monotonicMs()
     this.#readAtMs = now
     if (this.#frameStartedAtMs > 0) this.#frameStartedAtMs = now
-    this.#stream.resume()
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) this.#decode(rest, now)
+    if (!this.#isPaused && !this.isClosed) this.#stream.resume()
   }
 }
 

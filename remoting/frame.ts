@@ -13,8 +13,8 @@ import { FrameError } from './errors.ts'
 export const LENGTH_BYTES = 4
 export const FRAME_HEAD_BYTES = 8
 
-/** The frame is buffer[start, end); nobody writes to these bytes again. */
-export type FrameListener = (buffer: Buffer, start: number, end: number) => void
+/** The frame is buffer[start, end); nobody writes to these bytes again. False stops the decoder for now. */
+export type FrameListener = (buffer: Buffer, start: number, end: number) => boolean
 
 /** A frame that spans chunks grows in steps of this: a length alone makes nobody allocate 16 MiB. */
 const FIRST_CAPACITY = 64 * 1024
@@ -42,15 +42,28 @@ export class FrameDecoder {
     return this.#partial === undefined ? this.#headBytes : this.#filled
   }
 
-  push(chunk: Buffer, onFrame: FrameListener): void {
-    let at = this.pendingBytes > 0 ? this.#resume(chunk, onFrame) : 0
+  /**
+   * Returns how many bytes of the chunk are done with: all of them, unless the listener stopped; the rest is then pushed again
+   * later.
+   */
+  push(chunk: Buffer, onFrame: FrameListener): number {
+    let at = 0
+    if (this.pendingBytes > 0) {
+      at = this.#gather(chunk)
+      const frame = this.#partial
+      if (frame === undefined || this.#filled < this.#frameBytes) return at
+      this.#partial = undefined
+      if (!onFrame(frame, 0, this.#frameBytes)) return at
+    }
     while (chunk.length - at >= LENGTH_BYTES) {
       const end = at + this.#frameSizeAt(chunk, at)
       if (end > chunk.length) break
-      onFrame(chunk, at, end)
+      const start = at
       at = end
+      if (!onFrame(chunk, start, end)) return at
     }
     if (at < chunk.length) this.#keep(chunk, at)
+    return chunk.length
   }
 
   #frameSizeAt(buffer: Buffer, at: number): number {
@@ -59,8 +72,8 @@ export class FrameDecoder {
     throw new FrameError(lengthProblem(buffer, at, length, this.#frameBytesMax))
   }
 
-  /** Goes on with what earlier chunks began. Returns how much of the chunk that took. */
-  #resume(chunk: Buffer, onFrame: FrameListener): number {
+  /** Adds to what earlier chunks began. Returns how much of the chunk that took. */
+  #gather(chunk: Buffer): number {
     let at = 0
     if (this.#partial === undefined) {
       at = Math.min(LENGTH_BYTES - this.#headBytes, chunk.length)
@@ -71,11 +84,6 @@ export class FrameDecoder {
     }
     const end = at + Math.min(this.#frameBytes - this.#filled, chunk.length - at)
     this.#append(chunk, at, end)
-    if (this.#filled === this.#frameBytes) {
-      const frame = this.#partial
-      this.#partial = undefined
-      if (frame !== undefined) onFrame(frame, 0, this.#frameBytes)
-    }
     return end
   }
 

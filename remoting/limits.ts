@@ -17,6 +17,8 @@ export interface RemotingLimits {
   readonly unsentLowBytes: number
   /** A peer that takes none of a write for this long is closed. */
   readonly stuckTimeoutMs: number
+  /** Bytes held for all connections of a server, unsent ones included; above it the largest holders are closed. */
+  readonly heldBytesMax: number
   readonly connectionsMax: number
   readonly connectionsPerAddressMax: number
 }
@@ -31,6 +33,7 @@ export const DEFAULT_LIMITS: RemotingLimits = {
   unsentHighBytes: 4 * 1024 * 1024,
   unsentLowBytes: 1024 * 1024,
   stuckTimeoutMs: 60_000,
+  heldBytesMax: 256 * 1024 * 1024,
   connectionsMax: 16_384,
   connectionsPerAddressMax: 4096,
 }

@@ -103,10 +103,15 @@ export class RemotingServer {
     })
   }
 
-  /** Closes what is idle, slow or stuck. */
+  /** Closes what is idle, slow or stuck, and what holds most when all together hold too much. */
   tick(_now: Timestamp): void {
     const now = this.#options.clock.monotonicMs()
-    for (const connection of this.connections) connection.tick(now)
+    let heldBytes = 0
+    for (const connection of this.connections) {
+      connection.tick(now)
+      heldBytes += connection.heldBytes
+    }
+    if (heldBytes > this.#limits.heldBytesMax) this.#shed(heldBytes)
     if (this.#logDropped > 0 && now - this.#logWindowStartMs > LOG_WINDOW_MS) this.#rollLogWindow(now)
   }
 
@@ -127,6 +132,15 @@ export class RemotingServer {
     while (this.connections.size > 0 && clock.monotonicMs() < destroyAtMs) await sleep(DRAIN_POLL_MS)
     for (const connection of this.connections) connection.close('the server was shut down')
     await closed
+  }
+
+  #shed(heldBytes: number): void {
+    let left = heldBytes
+    for (const connection of [...this.connections].sort((a, b) => b.heldBytes - a.heldBytes)) {
+      if (left <= this.#limits.heldBytesMax) break
+      left -= connection.heldBytes
+      connection.close(`all connections hold ${heldBytes} bytes, and this one most of them`)
+    }
   }
 
   #hasWork(): boolean {

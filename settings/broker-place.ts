@@ -124,7 +124,8 @@ export const brokerPlaceKeys = {
 
 function portAfter(port: unknown): number {
   if (typeof port !== 'number') return 10912
-  return port === 0 ? 0 : Math.min(port + 1, 65535)
+  if (port === 0) return 0
+  return port === 65535 ? 65534 : port + 1
 }
 
 function advertisedFor(bindAddress: unknown, firstAddress: string): string {

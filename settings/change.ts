@@ -25,8 +25,8 @@ export function changeSettings<K extends KeyTable>(
   const problems: Problem[] = []
   const values = new Map<string, SettingValue>()
   for (const [name, text] of asked) {
-    const { problem, value } = judge(keySet, blackList, name, text)
-    if (problem !== undefined) problems.push({ place: '', key: name, problem })
+    const { problem, isForbidden, value } = judge(keySet, blackList, name, text, current[name])
+    if (problem !== undefined) problems.push({ place: '', key: name, problem, isForbidden })
     else if (value !== undefined && value !== current[name]) values.set(name, value)
   }
   if (problems.length === 0)
@@ -45,13 +45,16 @@ function judge(
   blackList: readonly string[],
   name: string,
   text: string,
+  current: SettingValue | undefined,
 ): {
   readonly value?: SettingValue | undefined
   readonly problem?: string | undefined
+  readonly isForbidden?: boolean
 } {
   const key = Object.hasOwn(keySet.keys, name) ? keySet.keys[name] : undefined
-  if (blackList.includes(name) || key?.change === 'never')
-    return { problem: 'cannot be changed while the process runs' }
+  const isFixed = key?.change === 'never' && text.trim() !== String(current)
+  if (blackList.includes(name) || isFixed)
+    return { problem: 'cannot be changed while the process runs', isForbidden: true }
   if (key !== undefined) return parseValue(key, text)
   const known = keySet.ignored.get(name)
   if (known === undefined) return { problem: `unknown key${didYouMean(name, Object.keys(keySet.keys))}` }

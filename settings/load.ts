@@ -8,6 +8,8 @@ export interface Problem {
   readonly place: string
   readonly key: string
   readonly problem: string
+  /** Not the value is wrong: the key may not be changed at all. */
+  readonly isForbidden?: boolean | undefined
 }
 
 /** The configuration cannot be used: every problem of it, not only the first one. */
@@ -66,11 +68,12 @@ export function loadSettings<K extends KeyTable>(keySet: KeySet<K>, input: Setti
       judgeIgnored(keySet, given, ignored, problems, warnings)
       continue
     }
+    // An empty text is how RocketMQ's own files leave a key to its default.
+    if (given.text.trim() === '') continue
     const parsed = parseValue(key, given.text)
     if (parsed.problem !== undefined)
       problems.push({ place: given.place, key: given.key, problem: parsed.problem })
-    // An empty text is how RocketMQ's own files leave a key to its default.
-    else if (parsed.value !== '') {
+    else {
       chosen[name] = parsed.value
       sources.set(name, given.place)
     }

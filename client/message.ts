@@ -47,8 +47,10 @@ export interface ReceivedMessage {
   /** The unique id of the producer when it set one, else the offset message id. */
   readonly messageId: string
   readonly offsetMessageId: string
-  /** Uncompressed. */
+  /** Uncompressed; as stored when that failed. */
   readonly body: Buffer
+  /** Why the body could not be uncompressed, else undefined. */
+  readonly bodyProblem: string | undefined
   readonly tags: string | undefined
   readonly keys: readonly string[]
   readonly properties: Readonly<Record<string, string>>

@@ -5,6 +5,7 @@ import { isRetryTopic } from '../message/names.ts'
 import { decodeProperties, Property } from '../message/properties.ts'
 import { decodeRecord, sizeAt, verifyRecord } from '../message/record.ts'
 import { COMPRESSED, COMPRESSION_LZ4, COMPRESSION_MASK, COMPRESSION_ZSTD } from '../message/sys-flag.ts'
+import { decodeLz4Frame } from './lz4.ts'
 import type { MessageQueue, ReceivedMessage } from './message.ts'
 
 /** A body inflates to at most this: a bomb in a topic must not take the consumer down with it. */
@@ -28,13 +29,15 @@ export function receivedOf(stored: StoredMessage, queue: MessageQueue): Received
   const properties: Readonly<Record<string, string>> = Object.fromEntries(decodeProperties(stored.properties))
   const offsetId = offsetMessageId(stored.storeHost, stored.position)
   const retryTopic = properties[Property.RETRY_TOPIC]
+  const { body, bodyProblem } = bodyOf(stored)
   return {
     topic: retryTopic !== undefined && isRetryTopic(stored.topic) ? retryTopic : stored.topic,
     queue: { ...queue, queueId: stored.queueId },
     queueOffset: stored.queueOffset,
     messageId: properties[Property.UNIQUE_KEY] ?? offsetId,
     offsetMessageId: offsetId,
-    body: inflate(stored),
+    body,
+    bodyProblem,
     tags: properties[Property.TAGS],
     keys: properties[Property.KEYS]?.split(' ').filter((key) => key !== '') ?? [],
     properties,
@@ -46,17 +49,24 @@ export function receivedOf(stored: StoredMessage, queue: MessageQueue): Received
   }
 }
 
-function inflate(stored: StoredMessage): Buffer {
+/** One poisoned body must not stop its queue: it is handed over as it is stored, with the reason. */
+function bodyOf(stored: StoredMessage): Pick<ReceivedMessage, 'body' | 'bodyProblem'> {
   const body = Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength)
-  if (!(stored.sysFlag & COMPRESSED)) return body
+  if (!(stored.sysFlag & COMPRESSED)) return { body, bodyProblem: undefined }
+  try {
+    return { body: inflate(body, stored.sysFlag & COMPRESSION_MASK), bodyProblem: undefined }
+  } catch (error) {
+    return { body, bodyProblem: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function inflate(body: Buffer, compression: number): Buffer {
   const limit = { maxOutputLength: INFLATED_BYTES_MAX }
-  switch (stored.sysFlag & COMPRESSION_MASK) {
+  switch (compression) {
     case COMPRESSION_ZSTD:
       return zstdDecompressSync(body, limit)
     case COMPRESSION_LZ4:
-      throw new Error(
-        `message at ${stored.position} is LZ4-compressed, which this client cannot read: use ZLIB or ZSTD`,
-      )
+      return decodeLz4Frame(body, INFLATED_BYTES_MAX)
     default:
       return inflateSync(body, limit)
   }

@@ -11,6 +11,7 @@ const message = (queueOffset: number): ReceivedMessage => ({
   messageId: '',
   offsetMessageId: '',
   body: Buffer.alloc(10),
+  bodyProblem: undefined,
   tags: undefined,
   keys: [],
   properties: {},

@@ -122,6 +122,7 @@ export function encodeProperties(properties: Iterable<readonly [name: string, va
 
 /** One value without decoding the rest. */
 export function findProperty(text: string, name: string): string | undefined {
+  if (name === '') return undefined
   const isForward = isFirstWins(name)
   const needle = name + NAME_END
   let at = isForward ? text.indexOf(needle) : text.lastIndexOf(needle)

@@ -266,15 +266,26 @@ export type RecordCheck =
   | { readonly kind: 'incomplete'; readonly neededBytes: number }
   | { readonly kind: 'bad'; readonly reason: string }
 
+export interface VerifyOptions {
+  /** Default true. */
+  readonly isBodyChecked?: boolean
+  /**
+   * Also check a CRC property where there is one. Default false: whether the property is ours or a client's own text cannot be
+   * told in logs that were written without it.
+   */
+  readonly isCrcPropertyChecked?: boolean
+  readonly maxSizeBytes?: number
+}
+
 /**
- * Judges [at, end) without trusting any of it: magic, sizes, inner lengths, body CRC and, where there is one, the CRC property.
- * Total: every byte string gives an answer. A size of 0 with a magic of 0 is unwritten space and `bad`.
+ * Judges [at, end) without trusting any of it: magic, sizes, inner lengths, CRCs. Total: every byte string gives an
+ * answer. A size of 0 with a magic of 0 is unwritten space and `bad`.
  */
 export function verifyRecord(
   buffer: Buffer,
   at: number,
   end: number,
-  options: { readonly isBodyChecked?: boolean; readonly maxSizeBytes?: number } = {},
+  options: VerifyOptions = {},
 ): RecordCheck {
   if (end - at < BLANK_BYTES) return { kind: 'incomplete', neededBytes: BLANK_BYTES }
   const sizeBytes = sizeAt(buffer, at)
@@ -287,7 +298,7 @@ export function verifyRecord(
   if (sizeBytes < RECORD_MIN_BYTES) return bad(`record of ${sizeBytes} bytes`)
   if (sizeBytes > (options.maxSizeBytes ?? BODY_LENGTH_MAX)) return bad(`record of ${sizeBytes} bytes`)
   if (end - at < sizeBytes) return { kind: 'incomplete', neededBytes: sizeBytes }
-  const reason = innerProblem(buffer, at, sizeBytes, options.isBodyChecked !== false)
+  const reason = innerProblem(buffer, at, sizeBytes, options)
   return reason === undefined ? { kind: 'record', sizeBytes } : bad(reason)
 }
 
@@ -297,7 +308,7 @@ function innerProblem(
   buffer: Buffer,
   at: number,
   sizeBytes: number,
-  isBodyChecked: boolean,
+  options: VerifyOptions,
 ): string | undefined {
   const end = at + sizeBytes
   const isV2 = magicAt(buffer, at) === MAGIC_V2
@@ -312,10 +323,14 @@ function innerProblem(
   const propertiesBytes = buffer.readInt16BE(propertiesLength)
   if (propertiesBytes < 0 || propertiesLength + 2 + propertiesBytes !== end)
     return `properties of ${propertiesBytes} bytes do not end the record`
-  if (!isBodyChecked) return undefined
-  if (crc31(buffer.subarray(bodyLength + 4, topicLength)) !== buffer.readInt32BE(at + BODY_CRC))
+  if (
+    options.isBodyChecked !== false &&
+    crc31(buffer.subarray(bodyLength + 4, topicLength)) !== buffer.readInt32BE(at + BODY_CRC)
+  )
     return 'body CRC differs'
-  return crcPropertyProblem(buffer, at, end, propertiesBytes)
+  return options.isCrcPropertyChecked === true
+    ? crcPropertyProblem(buffer, at, end, propertiesBytes)
+    : undefined
 }
 
 function crcPropertyProblem(

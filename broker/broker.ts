@@ -53,6 +53,8 @@ export interface Broker {
   readonly fastAddress: { readonly host: string; readonly port: number } | undefined
   readonly store: Store
   readonly parts: BrokerParts
+  /** Sends whose sender did not want to wait for disk or replicas (property WAIT=false). */
+  readonly waitOverrideCount: number
   /** Whatever is due. To be called every TICK_INTERVAL_MS or so; never throws. */
   tick(now: Timestamp): void
   /** Leaves the nameservers, lets requests under way finish, writes everything down. */
@@ -92,6 +94,7 @@ class RunningBroker implements Broker {
   readonly #stats = new BrokerStats()
   #store: Store | undefined
   #parts: BrokerParts | undefined
+  #sendPath: SendPath | undefined
   #server: RemotingServer | undefined
   #fastServer: RemotingServer | undefined
   #caller: RemotingClient | undefined
@@ -123,6 +126,10 @@ class RunningBroker implements Broker {
 
   get parts(): BrokerParts {
     return opened(this.#parts)
+  }
+
+  get waitOverrideCount(): number {
+    return this.#sendPath?.waitOverrideCount ?? 0
   }
 
   async start(): Promise<void> {
@@ -159,6 +166,7 @@ class RunningBroker implements Broker {
     const sendPath = new SendPath(parts)
     fillDispatcher(dispatcher, parts, { sendPath, servesPulls: true })
     this.#parts = parts
+    this.#sendPath = sendPath
     if (hasFastPort !== true) return
     const fast = newDispatcher(this.#options.log, onBug)
     fillDispatcher(fast, parts, { sendPath, servesPulls: false })

@@ -78,7 +78,7 @@ export class GroupTable implements LoggedTable {
     if (known !== undefined) return known
     checkGroupName(group)
     if (!this.#settings.autoCreateSubscriptionGroup && !isSystemGroup(group)) return undefined
-    await this.#settled(group)
+    while (this.#pending.has(group)) await this.#settled(group)
     if (!this.#groups.has(group)) {
       await this.put(newGroupConfig(group))
       this.#log.info('group.created', { group, by: 'its first use' })
@@ -90,7 +90,7 @@ export class GroupTable implements LoggedTable {
   async put(config: GroupConfig): Promise<boolean> {
     const { groupName } = config
     checkGroupName(groupName)
-    await this.#settled(groupName)
+    while (this.#pending.has(groupName)) await this.#settled(groupName)
     const current = this.#groups.get(groupName)
     if (current !== undefined && groupConfig.encode(current) === groupConfig.encode(config)) return false
     if (current === undefined) this.#checkRoom()
@@ -100,7 +100,7 @@ export class GroupTable implements LoggedTable {
 
   /** Forgets a group; one that does not exist is not an error. Its offsets are the offset table's. */
   async delete(group: string): Promise<void> {
-    await this.#settled(group)
+    while (this.#pending.has(group)) await this.#settled(group)
     if (this.#groups.has(group)) await this.#change(group, { delete: group, at: this.#clock.now() })
   }
 
@@ -149,9 +149,12 @@ export class GroupTable implements LoggedTable {
       )
   }
 
-  /** Resolves when no change of this group is under way; how the last one ended is the business of whoever made it. */
+  /**
+   * Resolves when the change of this group that is under way has ended; its outcome is the business of whoever made it. The
+   * next change may have begun by then: ask again before going on.
+   */
   async #settled(group: string): Promise<void> {
-    while (this.#pending.has(group)) await this.#pending.get(group)?.catch(() => undefined)
+    await this.#pending.get(group)?.catch(() => undefined)
   }
 
   async #change(group: string, change: GroupChange): Promise<void> {

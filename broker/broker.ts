@@ -271,6 +271,8 @@ class RunningBroker implements Broker {
     log.info('broker.stopping', { broker: this.#options.settings.brokerName })
     await this.#registration?.stop()
     this.#longPolls.close()
+    // The pulls that were parked are answered in this turn; closing does not wait for pulls.
+    await new Promise(setImmediate)
     await Promise.all([this.#server?.close({ graceMs }), this.#fastServer?.close({ graceMs })])
     await this.#schedule.stop()
     if (this.#failure === undefined && this.#store !== undefined) await this.#offsets.flush()

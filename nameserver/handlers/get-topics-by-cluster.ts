@@ -1,0 +1,13 @@
+import { ResponseCode } from '../../remoting/codes.ts'
+import type { Reply, Request } from '../../remoting/peer.ts'
+import type { NoFields } from '../../remoting/request.ts'
+import type { getTopicsByCluster } from '../../remoting/requests/get-topics-by-cluster.ts'
+import type { NameserverParts } from '../parts.ts'
+
+export function handleGetTopicsByCluster(
+  { header }: Request<typeof getTopicsByCluster.header>,
+  { settings, topicLists }: NameserverParts,
+): Reply<NoFields> {
+  if (!settings.enableTopicList) return { code: ResponseCode.SYSTEM_ERROR, remark: 'disable' }
+  return { body: topicLists.ofCluster(header.cluster) }
+}

@@ -1,0 +1,143 @@
+import type { Clock } from '../base/clock.ts'
+import { type LogPosition, logPosition } from '../base/units.ts'
+import type { Batch } from './batch.ts'
+import type { DiskFile } from './disk.ts'
+import type { LogSums } from './log-sums.ts'
+import type { Segments } from './segments.ts'
+import type { Watermark } from './watermark.ts'
+
+export interface FlusherOptions {
+  /** ASYNC_FLUSH: a datasync in the background this often. 0 under SYNC_FLUSH: every batch brings its own. */
+  readonly intervalMs: number
+  /** exact: a sync counts only when the watermark vouches for it on disk, too. */
+  readonly watermark: 'exact' | 'lagging'
+}
+
+/**
+ * When written bytes become durable. One sync at a time; what a sync covers is what was written when it began. The watermark
+ * follows: at once (exact), or on the next tick (lagging).
+ */
+export class Flusher {
+  readonly #options: FlusherOptions
+  readonly #segments: Segments
+  readonly #sums: LogSums
+  readonly #watermark: Watermark
+  readonly #clock: Clock
+  readonly #epoch: number
+  /** Files with writes that no datasync covers yet. */
+  #dirty = new Map<LogPosition, DiskFile>()
+  #written: LogPosition
+  #flushed: LogPosition
+  #isSyncing = false
+  #afterSync: (() => void)[] = []
+  #lastSyncMs: number
+  #isMarking = false
+  #marked: LogPosition
+
+  constructor(
+    start: LogPosition,
+    options: FlusherOptions,
+    parts: { segments: Segments; sums: LogSums; watermark: Watermark; clock: Clock; epoch: number },
+  ) {
+    this.#options = options
+    this.#segments = parts.segments
+    this.#sums = parts.sums
+    this.#watermark = parts.watermark
+    this.#clock = parts.clock
+    this.#epoch = parts.epoch
+    this.#written = start
+    this.#flushed = start
+    this.#marked = start
+    this.#lastSyncMs = parts.clock.monotonicMs()
+  }
+
+  /** Everything below is on stable storage. */
+  get flushed(): LogPosition {
+    return this.#flushed
+  }
+
+  onWritten(segment: LogPosition, file: DiskFile): void {
+    this.#dirty.set(segment, file)
+  }
+
+  /** A whole batch is written: its bytes enter the sums. */
+  advance(batch: Batch): void {
+    for (const run of batch.runs) {
+      let position: number = run.position
+      for (const bytes of run.buffers) {
+        this.#sums.add(logPosition(position), bytes)
+        position += bytes.length
+      }
+    }
+    if (batch.end > this.#sums.position) this.#sums.skipTo(batch.end)
+    this.#written = batch.end
+  }
+
+  /** Makes durable what is written now. Never called while another sync runs. */
+  sync(done: (error: Error | undefined) => void): void {
+    this.#isSyncing = true
+    this.#lastSyncMs = this.#clock.monotonicMs()
+    const target = this.#written
+    const hash = this.#sums.hash
+    const files = [...this.#dirty.values()]
+    this.#dirty = new Map()
+    const finish = (error: Error | undefined): void => {
+      this.#isSyncing = false
+      if (error === undefined) this.#flushed = target
+      done(error)
+      const waiting = this.#afterSync
+      this.#afterSync = []
+      for (const resume of waiting) resume()
+    }
+    const onSynced = (): void => {
+      this.#watermark.want({ position: target, epoch: this.#epoch, hash })
+      if (this.#options.watermark === 'exact') this.#watermark.write(finish)
+      else finish(undefined)
+    }
+    this.#syncFiles(files, 0, (error) => (error === undefined ? onSynced() : finish(error)))
+  }
+
+  #syncFiles(files: readonly DiskFile[], index: number, done: (error: Error | undefined) => void): void {
+    const file = files[index]
+    if (file === undefined) return done(undefined)
+    file.datasync((error) => {
+      if (error !== undefined) done(error)
+      else this.#syncFiles(files, index + 1, done)
+    })
+  }
+
+  /** Background work that is due. `failed` when the disk could not sync. */
+  tick(failed: (error: Error) => void): void {
+    const nowMs = this.#clock.monotonicMs()
+    const isDue = this.#options.intervalMs > 0 && nowMs - this.#lastSyncMs >= this.#options.intervalMs
+    if (isDue && !this.#isSyncing && this.#written > this.#flushed)
+      this.sync((error) => {
+        if (error !== undefined) failed(error)
+        else void this.#segments.retireWriters(this.#flushed)
+      })
+    this.#mark(failed)
+  }
+
+  #mark(failed: (error: Error) => void): void {
+    if (this.#isMarking || this.#marked >= this.#flushed) return
+    this.#isMarking = true
+    const target = this.#flushed
+    this.#watermark.write((error) => {
+      this.#isMarking = false
+      if (error !== undefined) failed(error)
+      else this.#marked = target
+    })
+  }
+
+  /** Syncs everything and brings the watermark to the end. Rejects with the disk's error. */
+  async finish(): Promise<void> {
+    while (this.#isSyncing) await new Promise<void>((resolve) => this.#afterSync.push(resolve))
+    if (this.#written > this.#flushed)
+      await new Promise<void>((resolve, reject) =>
+        this.sync((error) => (error === undefined ? resolve() : reject(error))),
+      )
+    await new Promise<void>((resolve, reject) =>
+      this.#watermark.write((error) => (error === undefined ? resolve() : reject(error))),
+    )
+  }
+}

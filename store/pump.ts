@@ -1,0 +1,142 @@
+import type { Log } from '../base/log.ts'
+import { type LogPosition, queueOffset, type Timestamp, timestamp } from '../base/units.ts'
+import { hasQueueOffset, TRANSACTION_MASK, TRANSACTION_ROLLBACK } from '../message/sys-flag.ts'
+import type { Batch, ChangeNote } from './batch.ts'
+import type { ConsumeQueue, Topic } from './consume-queue.ts'
+import { hashRange, newRanges, scanProperties } from './properties-scan.ts'
+import type { Arrival } from './store.ts'
+
+/** What dispatch needs to know of a record, whether it was just put or is read again at the start. */
+export interface DispatchRecord {
+  readonly queue: ConsumeQueue
+  readonly position: LogPosition
+  readonly sizeBytes: number
+  readonly storeTimestamp: Timestamp
+  readonly sysFlag: number
+  readonly properties: string
+  readonly change: ChangeNote | undefined
+}
+
+export interface PumpParts {
+  readonly delayLevelsMs: readonly number[]
+  readonly log: Log
+  /** Takes an index entry: the hash of `topic#key`. Absent = no index. */
+  readonly index: ((hash: number, position: LogPosition, storeTimestamp: Timestamp) => void) | undefined
+  /** Applies a change record to its table. */
+  readonly apply: (note: ChangeNote, position: LogPosition) => void
+}
+
+const SPACE = 32
+/** ScheduleMessageService.computeDeliverTimestamp: a level without a delay is delivered after a second. */
+const UNKNOWN_LEVEL_MS = 1000
+
+/**
+ * What happens to a record when it becomes readable, in log order: queue entry, index, logged tables, then those who wait
+ * for messages. Runs behind the ack point, and over the tail of the log at the start.
+ */
+export class Pump {
+  readonly #parts: PumpParts
+  readonly #ranges = newRanges()
+  #listeners: readonly ((arrival: Arrival) => void)[] = []
+  readonly #named = new Map<string, (arrival: Arrival) => void>()
+  #position: LogPosition
+  #lastStoreTimestamp = timestamp(0)
+
+  constructor(start: LogPosition, parts: PumpParts) {
+    this.#position = start
+    this.#parts = parts
+  }
+
+  /** Everything below is readable. */
+  get position(): LogPosition {
+    return this.#position
+  }
+
+  /** The newest store time seen: retention and the checkpoint go by it. */
+  get lastStoreTimestamp(): Timestamp {
+    return this.#lastStoreTimestamp
+  }
+
+  onArrival(name: string, listener: (arrival: Arrival) => void): void {
+    this.#named.set(name, listener)
+    this.#listeners = [...this.#named.values()]
+  }
+
+  dispatch(batch: Batch): void {
+    for (const put of batch.puts) this.record(put)
+    this.#position = batch.end
+    for (const put of batch.puts) if (!batch.isAnswered) put.answer.stored(put, 'ok')
+  }
+
+  /** For recovery: records one by one, then the end. */
+  advanceTo(position: LogPosition): void {
+    this.#position = position
+  }
+
+  record(record: DispatchRecord): void {
+    const { queue, sysFlag, properties } = record
+    if (record.storeTimestamp > this.#lastStoreTimestamp) this.#lastStoreTimestamp = record.storeTimestamp
+    const ranges = this.#ranges
+    scanProperties(properties, ranges)
+    let tagsCode = 0
+    if (hasQueueOffset(sysFlag)) {
+      tagsCode = this.#tagsCode(queue.topic, properties, record.storeTimestamp)
+      queue.append(record.position, record.sizeBytes, tagsCode)
+    }
+    if (this.#parts.index !== undefined && (sysFlag & TRANSACTION_MASK) !== TRANSACTION_ROLLBACK)
+      this.#indexKeys(record)
+    if (record.change !== undefined) this.#parts.apply(record.change, record.position)
+    if (this.#listeners.length > 0 && hasQueueOffset(sysFlag)) this.#announce(record, tagsCode)
+  }
+
+  #tagsCode(topic: Topic, properties: string, storeTimestamp: Timestamp): number {
+    const ranges = this.#ranges
+    if (topic.isSchedule && ranges.delayStart >= 0) {
+      const level = Number.parseInt(properties.slice(ranges.delayStart, ranges.delayEnd), 10)
+      const levels = this.#parts.delayLevelsMs
+      if (level > 0) return storeTimestamp + (levels[Math.min(level, levels.length) - 1] ?? UNKNOWN_LEVEL_MS)
+    }
+    return ranges.tagsStart < 0 ? 0 : hashRange(properties, ranges.tagsStart, ranges.tagsEnd)
+  }
+
+  #indexKeys(record: DispatchRecord): void {
+    const { properties, position, storeTimestamp } = record
+    const { uniqueKeyStart, uniqueKeyEnd, keysStart, keysEnd } = this.#ranges
+    const { keyHash } = record.queue.topic
+    if (uniqueKeyStart >= 0)
+      this.#parts.index?.(
+        hashRange(properties, uniqueKeyStart, uniqueKeyEnd, keyHash),
+        position,
+        storeTimestamp,
+      )
+    if (keysStart < 0) return
+    let at = keysStart
+    while (at < keysEnd) {
+      let end = at
+      while (end < keysEnd && properties.charCodeAt(end) !== SPACE) end++
+      if (end > at) this.#parts.index?.(hashRange(properties, at, end, keyHash), position, storeTimestamp)
+      at = end + 1
+    }
+  }
+
+  #announce(record: DispatchRecord, tagsCode: number): void {
+    const { queue } = record
+    const arrival: Arrival = {
+      topic: queue.topic.name,
+      queueId: queue.queueId,
+      queueOffset: queueOffset(queue.maxOffset - 1),
+      position: record.position,
+      sizeBytes: record.sizeBytes,
+      tagsCode,
+      storeTimestamp: record.storeTimestamp,
+      properties: record.properties,
+    }
+    for (const listener of this.#listeners) {
+      try {
+        listener(arrival)
+      } catch (error) {
+        this.#parts.log.error('store.listener-failed', { error: String(error), position: record.position })
+      }
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import { type LogPosition, logPosition, type QueueOffset, queueOffset } from '../base/units.ts'
+import type { ConsumeQueue } from './consume-queue.ts'
+import { checkRecord, type LogReader } from './log-reader.ts'
+import {
+  decodeEntry,
+  ENTRY_BYTES,
+  entryPositionAt,
+  entrySizeAt,
+  entryTagsAt,
+  type QueueBlock,
+  type QueueFiles,
+} from './queue-files.ts'
+import type { QueueTable } from './queue-table.ts'
+import type { GetQuery, GetResult, QueueEntry } from './store.ts'
+
+/** maxFilterMessageSize of RocketMQ, 16,000 bytes of entries: what one call looks through when nothing passes the filter. */
+const SCAN_ENTRIES_MAX = 800
+/** A get that has to wait for the disk does so for its queue entries and its first record, each a few times at most. */
+const LOADS_MAX = 8
+
+const NO_RECORDS: readonly Buffer[] = []
+
+/** Why a get could not go on in memory: what has to be loaded. */
+type Missing = { readonly entries: number } | { readonly position: LogPosition; readonly size: number }
+
+/** Reads messages of a queue: entries, then records. Synchronous as long as both are in memory. */
+export class QueueReader {
+  readonly #queues: QueueTable
+  readonly #files: QueueFiles
+  readonly #log: LogReader
+  /** First position that the log still holds. */
+  readonly #logStart: () => LogPosition
+  readonly #readable: () => LogPosition
+  /** The entry that `#entryAt` found. */
+  #position = 0
+  #size = 0
+  #tags = 0
+  #block: QueueBlock | undefined
+  #blockOwner: ConsumeQueue | undefined
+
+  constructor(parts: {
+    queues: QueueTable
+    files: QueueFiles
+    log: LogReader
+    logStart: () => LogPosition
+    readable: () => LogPosition
+  }) {
+    this.#queues = parts.queues
+    this.#files = parts.files
+    this.#log = parts.log
+    this.#logStart = parts.logStart
+    this.#readable = parts.readable
+  }
+
+  get(query: GetQuery): GetResult | Promise<GetResult> {
+    const result = this.#attempt(query)
+    return 'status' in result ? result : this.#getSlowly(query, result)
+  }
+
+  async #getSlowly(query: GetQuery, first: Missing): Promise<GetResult> {
+    let missing = first
+    for (let loads = 0; loads < LOADS_MAX; loads++) {
+      const queue = this.#queues.find(query.topic, query.queueId)
+      if (queue === undefined) break
+      if ('entries' in missing) await this.#files.load(queue, missing.entries)
+      else await this.#log.load(missing.position, missing.size)
+      const result = this.#attempt(query)
+      if ('status' in result) return result
+      missing = result
+    }
+    return this.#getUncached(query)
+  }
+
+  /** The cache is too small for what is going on: one message, read past it. */
+  async #getUncached(query: GetQuery): Promise<GetResult> {
+    const queue = this.#queues.find(query.topic, query.queueId)
+    if (queue === undefined) return nothing('no-queue', 0, 0, 0)
+    const [entry] = await this.entries(query.topic, query.queueId, query.offset, 1)
+    if (entry === undefined) return nothing('removed', queue.minOffset, queue.minOffset, queue.maxOffset)
+    const next = query.offset + 1
+    if (query.matches?.(entry.tagsCode) === false)
+      return nothing('no-match', next, queue.minOffset, queue.maxOffset)
+    const record = await this.#log.read(entry.position, entry.sizeBytes)
+    checkRecord(record, entry.position, entry.sizeBytes)
+    return this.#found([record], record.length, next, queue, entry.position + entry.sizeBytes)
+  }
+
+  #attempt(query: GetQuery): GetResult | Missing {
+    const queue = this.#queues.find(query.topic, query.queueId)
+    if (queue === undefined) return nothing('no-queue', 0, 0, 0)
+    const { minOffset, maxOffset } = queue
+    const { offset } = query
+    if (maxOffset === 0 && offset === 0) return nothing('none-yet', 0, minOffset, maxOffset)
+    if (offset < minOffset) return nothing('too-small', minOffset, minOffset, maxOffset)
+    if (offset === maxOffset) return nothing('none-yet', offset, minOffset, maxOffset)
+    if (offset > maxOffset) return nothing('overflow', maxOffset, minOffset, maxOffset)
+    return this.#collect(query, queue)
+  }
+
+  #collect(query: GetQuery, queue: ConsumeQueue): GetResult | Missing {
+    const { matches, maxBytes } = query
+    const countMax = Math.max(1, query.maxCount)
+    const end = Math.min(queue.maxOffset, query.offset + Math.max(SCAN_ENTRIES_MAX, countMax))
+    const logStart = this.#logStart()
+    const records: Buffer[] = []
+    let bytes = 0
+    let last = 0
+    let removed = 0
+    let offset: number = query.offset
+    for (; offset < end && records.length < countMax; offset++) {
+      if (!this.#entryAt(queue, offset)) {
+        if (records.length === 0) return { entries: offset }
+        this.#files.load(queue, offset).catch(() => undefined)
+        break
+      }
+      if (this.#position < logStart) {
+        removed++
+        continue
+      }
+      if (matches !== undefined && !matches(this.#tags)) continue
+      if (records.length > 0 && bytes + this.#size > maxBytes) break
+      const position = logPosition(this.#position)
+      const record = this.#log.view(position, this.#size)
+      if (record === undefined) {
+        if (records.length === 0) return { position, size: this.#size }
+        this.#log.load(position, this.#size).catch(() => undefined)
+        break
+      }
+      checkRecord(record, position, this.#size)
+      records.push(record)
+      bytes += record.length
+      last = position + record.length
+    }
+    if (records.length > 0) return this.#found(records, bytes, offset, queue, last)
+    const status = removed === offset - query.offset ? 'removed' : 'no-match'
+    return nothing(status, offset, queue.minOffset, queue.maxOffset)
+  }
+
+  #found(
+    records: readonly Buffer[],
+    totalBytes: number,
+    next: number,
+    queue: ConsumeQueue,
+    end: number,
+  ): GetResult {
+    this.#log.prefetch(logPosition(end))
+    return {
+      status: 'found',
+      records,
+      totalBytes,
+      nextOffset: queueOffset(next),
+      minOffset: queueOffset(queue.minOffset),
+      maxOffset: queue.maxOffset,
+      behindBytes: this.#readable() - end,
+    }
+  }
+
+  /** Finds an entry in memory or in a cached block. */
+  #entryAt(queue: ConsumeQueue, offset: number): boolean {
+    const index = queue.indexOf(offset)
+    if (index >= 0) {
+      this.#position = queue.entries[index] ?? 0
+      this.#size = queue.entries[index + 1] ?? 0
+      this.#tags = queue.entries[index + 2] ?? 0
+      return true
+    }
+    let block = this.#blockOwner === queue ? this.#block : undefined
+    const isInside =
+      block !== undefined &&
+      offset >= block.first &&
+      (offset - block.first) * ENTRY_BYTES < block.bytes.length
+    if (!isInside) block = this.#files.cached(queue, offset)
+    if (block === undefined) return false
+    this.#block = block
+    this.#blockOwner = queue
+    const at = (offset - block.first) * ENTRY_BYTES
+    this.#position = entryPositionAt(block.bytes, at)
+    this.#size = entrySizeAt(block.bytes, at)
+    this.#tags = entryTagsAt(block.bytes, at)
+    return true
+  }
+
+  /** Entries as they are. Rejects with DiskError. */
+  async entries(topic: string, queueId: number, from: QueueOffset, count: number): Promise<QueueEntry[]> {
+    const found: QueueEntry[] = []
+    const queue = this.#queues.find(topic, queueId)
+    if (queue === undefined) return found
+    const end = Math.min(queue.maxOffset, from + count)
+    for (let offset = Math.max(from, queue.minOffset); offset < end; offset++) {
+      const entry = await this.entry(queue, offset)
+      if (entry === undefined) break
+      found.push(entry)
+    }
+    return found
+  }
+
+  /** One entry inside the queue's range; undefined when its file does not have it. */
+  async entry(queue: ConsumeQueue, offset: number): Promise<QueueEntry | undefined> {
+    if (!this.#entryAt(queue, offset)) {
+      const bytes = await this.#files.load(queue, offset)
+      const at = (offset - this.#files.blockStart(offset)) * ENTRY_BYTES
+      return at < bytes.length ? decodeEntry(bytes, at) : undefined
+    }
+    return { position: logPosition(this.#position), sizeBytes: this.#size, tagsCode: this.#tags }
+  }
+
+  /** A record by its queue offset; undefined outside the range or when the log no longer holds it. */
+  async record(topic: string, queueId: number, offset: QueueOffset): Promise<Buffer | undefined> {
+    const queue = this.#queues.find(topic, queueId)
+    if (queue === undefined || offset < queue.minOffset || offset >= queue.maxOffset) return undefined
+    const entry = await this.entry(queue, offset)
+    if (entry === undefined || entry.position < this.#logStart()) return undefined
+    const record = await this.#log.read(entry.position, entry.sizeBytes)
+    checkRecord(record, entry.position, entry.sizeBytes)
+    return record
+  }
+}
+
+function nothing(
+  status: Exclude<GetResult['status'], 'found'>,
+  next: number,
+  min: number,
+  max: number,
+): GetResult {
+  return {
+    status,
+    records: NO_RECORDS,
+    totalBytes: 0,
+    nextOffset: queueOffset(next),
+    minOffset: queueOffset(min),
+    maxOffset: queueOffset(max),
+    behindBytes: 0,
+  }
+}

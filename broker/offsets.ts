@@ -62,9 +62,14 @@ export class OffsetTable implements LoggedTable {
     })
   }
 
-  /** Changes go through this store from now on. */
+  /**
+   * Changes go through this store from now on. Offsets beyond the end of their queue are taken back to it: a machine crash under
+   * ASYNC_FLUSH may have cost the last messages, and those that come in their place would never be consumed.
+   */
   attach(store: Store): void {
     this.#writer.attach(store)
+    for (const topics of this.#groups.values())
+      for (const offsets of topics.values()) this.#clamp(offsets, store)
   }
 
   /** Undefined when the group never committed there. */
@@ -258,6 +263,18 @@ export class OffsetTable implements LoggedTable {
         const queueId = Number(id)
         if (isQueueId(queueId) && offset >= 0) setAt(offsets.committed, queueId, offset)
       }
+    }
+  }
+
+  #clamp(offsets: TopicOffsets, store: Store): void {
+    const { group, topic, committed } = offsets
+    for (const [queueId, offset] of committed.entries()) {
+      if (offset === NONE) continue
+      const { maxOffset } = store.queueRange(topic, queueId)
+      if (offset <= maxOffset) continue
+      this.#log.warn('offset.beyond-end', { group, topic, queueId, was: offset, now: maxOffset })
+      committed[queueId] = maxOffset
+      this.#mark(offsets, queueId)
     }
   }
 

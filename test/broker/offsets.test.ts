@@ -197,6 +197,22 @@ test('reads RocketMQ’s own file, bare keys and all', () => {
   assert.throws(() => table.restore(''))
 })
 
+test('offsets beyond the end of their queue are taken back to it at the start', async () => {
+  const { table, changes, fresh, log } = setUp()
+  table.restore('{"offsetTable":{"T@G":{0:5,1:10,3:11}}}')
+  changes.maxOffset = 10
+  table.attach(changes.store)
+  assert.deepEqual(
+    [0, 1, 2, 3].map((queueId) => table.get('G', 'T', queueId)),
+    [5, 10, undefined, 10],
+  )
+  assert.deepEqual(log.events('warn'), ['offset.beyond-end'])
+  await table.flush()
+  const restarted = fresh()
+  changes.replayInto(restarted, undefined, 0)
+  assert.equal(offsetsIn(restarted), '{"T@G":{"3":10}}')
+})
+
 test('a change that is not understood is kept out', () => {
   const { table } = setUp()
   for (const change of [

@@ -15,6 +15,7 @@ export class ChangeLog {
   readonly #table: LoggedTable
   readonly #waiting: { readonly entry: Entry; readonly resolve: () => void }[] = []
   isRefusing = false
+  maxOffset = Number.MAX_SAFE_INTEGER
   isAutomatic: boolean
 
   constructor(table: LoggedTable, options: { readonly isAutomatic?: boolean } = {}) {
@@ -22,9 +23,10 @@ export class ChangeLog {
     this.isAutomatic = options.isAutomatic ?? true
   }
 
-  /** Only `change` works. */
+  /** Only `change` works, and `queueRange` as if all queues ended at `maxOffset`. */
   get store(): Store {
-    return { change: this.change } as unknown as Store
+    const queueRange = () => ({ minOffset: 0, maxOffset: this.maxOffset })
+    return { change: this.change, queueRange } as unknown as Store
   }
 
   readonly change = (table: string, change: unknown, options?: { isApplied?: boolean }): Promise<void> => {

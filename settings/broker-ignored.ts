@@ -102,6 +102,12 @@ const tuning = [
     metricGrpcExporterIntervalInMills=60000`,
   ),
   ...ignoredKeys(
+    'follows from storePathRootDir, as in RocketMQ 5',
+    'silent',
+    'storePathConsumeQueue= storePathIndex= storeCheckpoint= abortFile=',
+  ),
+  ...ignoredKeys('is dead since RocketMQ 4.3', 'silent', 'checkTransactionMessageEnable=true'),
+  ...ignoredKeys(
     'has no meaning outside the Java program',
     'silent',
     `brokerConfigPath= rocketmqHome= messageStorePlugIn= highSpeedMode=false`,

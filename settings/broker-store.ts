@@ -98,6 +98,7 @@ export const brokerStoreKeys = {
   }),
   diskSpaceCleanForciblyRatio: key({
     default: 85,
+    derive: ({ diskSpaceWarningLevelRatio }) => Math.min(85, Number(diskSpaceWarningLevelRatio ?? 85)),
     min: 10,
     max: 99,
     unit: '%',

@@ -3,6 +3,7 @@ import { brokerPlaceKeys } from './broker-place.ts'
 import { brokerStoreKeys } from './broker-store.ts'
 import { brokerTrafficKeys } from './broker-traffic.ts'
 import type { KeySet, SettingsOf } from './keys.ts'
+import { ConfigError, type Loaded, loadSettings, type SettingsInput } from './load.ts'
 import { networkKeys } from './network.ts'
 
 /** Every key that a broker honours. Keys of RocketMQ without an effect are in broker-ignored.ts. */
@@ -31,9 +32,36 @@ export const brokerKeySet: KeySet<typeof brokerKeys> = {
       listenPort !== 0 && listenPort === metricsPort
         ? { key: 'metricsPort', problem: 'a port of its own, not listenPort' }
         : undefined,
-    ({ diskSpaceCleanForciblyRatio, diskSpaceWarningLevelRatio }) =>
-      Number(diskSpaceCleanForciblyRatio) > Number(diskSpaceWarningLevelRatio)
-        ? { key: 'diskSpaceCleanForciblyRatio', problem: 'not above diskSpaceWarningLevelRatio' }
-        : undefined,
+    ({ storePathRootDir, storePathCommitLog }) =>
+      withoutEndSlash(storePathCommitLog) === `${withoutEndSlash(storePathRootDir)}/commitlog`
+        ? undefined
+        : { key: 'storePathCommitLog', problem: `${storePathRootDir}/commitlog, inside storePathRootDir` },
   ],
+}
+
+const withoutEndSlash = (path: unknown): string => String(path).replace(/\/+$/, '')
+
+/** As loadSettings, and what follows from the role: a master has id 0, whatever the file says (BrokerStartup). */
+export function loadBrokerSettings(input: SettingsInput): Loaded<typeof brokerKeys> {
+  const loaded = loadSettings(brokerKeySet, input)
+  const { brokerRole, brokerId } = loaded.settings
+  const place = loaded.sources.get('brokerId') ?? ''
+  if (brokerRole === 'SLAVE') {
+    if (brokerId > 0) return loaded
+    throw new ConfigError([{ place, key: 'brokerId', problem: '0; allowed: above 0, for a slave' }])
+  }
+  if (brokerId === 0) return loaded
+  const warning = { place, key: 'brokerId', problem: `${brokerId} is not used: a master has id 0` }
+  return { ...loaded, settings: { ...loaded.settings, brokerId: 0 }, warnings: [...loaded.warnings, warning] }
+}
+
+/** Why a broker with this role cannot be run honestly by this version, and what to do; undefined when it can. */
+export function roleProblem({ brokerRole }: BrokerSettings): string | undefined {
+  if (brokerRole === 'ASYNC_MASTER') return undefined
+  if (brokerRole === 'SLAVE')
+    return 'this version does not replicate, so that a slave would have nothing to serve: start the master of its group only'
+  return (
+    'this version does not replicate, so that no slave could hold what is acknowledged: set brokerRole=ASYNC_MASTER, ' +
+    'and flushDiskType=SYNC_FLUSH where acknowledged messages have to survive a power cut'
+  )
 }

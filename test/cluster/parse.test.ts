@@ -213,7 +213,7 @@ test('other documents may stand beside the cluster', () => {
   assert.equal(cluster.name, 'orders')
   assert.deepEqual(warnings, [
     'x.yaml:1: Namespace left out',
-    'x.yaml:11: RocketTopic is not understood by this version yet, left out',
+    'x.yaml:10: RocketTopic is not understood by this version yet, left out',
   ])
 })
 

@@ -42,7 +42,6 @@ const refused: readonly (readonly [key: string, text: string, problem: RegExp, i
   ['maxMessagesize', '1', /unknown key, did you mean maxMessageSize/, false],
   ['__proto__', '1', /unknown key/, false],
   ['authenticationEnabled', 'true', /access control/, false],
-  ['diskSpaceCleanForciblyRatio', '99', /not above/, false],
 ]
 for (const [key, text, problem, isForbidden] of refused)
   test(`a change of ${key} to ${JSON.stringify(text)} is refused and nothing else of the request is done`, () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { brokerKeySet } from '../../settings/broker.ts'
+import { brokerKeySet, loadBrokerSettings, roleProblem } from '../../settings/broker.ts'
 import { delayLevelsMs, hoursOf } from '../../settings/broker-store.ts'
 import { ConfigError, formatProblem, type Loaded, loadSettings } from '../../settings/load.ts'
 import { nameserverKeySet } from '../../settings/nameserver.ts'
@@ -127,7 +127,10 @@ const badValues: readonly (readonly [line: string, expected: RegExp])[] = [
   ['namesrvAddr=a:9876,b:9876', /host:port/],
   ['brokerName=a/../b', /letters, digits/],
   ['haListenPort=10911', /haListenPort: 10911; allowed: a port of its own/],
-  ['diskSpaceCleanForciblyRatio=95', /not above diskSpaceWarningLevelRatio/],
+  [
+    'storePathCommitLog=/other/disk',
+    /storePathCommitLog: "\/other\/disk"; allowed: \/home\/me\/store\/commitlog/,
+  ],
   ['authenticationEnabled=true', /access control is not built yet.*allowed: false/],
   ['enableDLegerCommitLog=true', /DLedger/],
   ['enableControllerMode=true', /no controller/],
@@ -177,6 +180,27 @@ test('a key that asks for something this version does not do is a warning, but n
   const { warnings } = load('aclEnable=true\ntransactionCheckMax=3\n')
   assert.match(formatProblem(warnings[0] ?? assert.fail()), /^broker\.conf:1: aclEnable: no effect: .*dead/)
   assert.match(formatProblem(warnings[1] ?? assert.fail()), /transactions are not built yet/)
+})
+
+test('a master has id 0, whatever the file says', () => {
+  const read = (text: string): Loaded<typeof brokerKeySet.keys> =>
+    loadBrokerSettings({ ...none, files: [{ name: 'a', text }] })
+  const master = read('brokerId=1\nbrokerRole=ASYNC_MASTER')
+  assert.equal(master.settings.brokerId, 0)
+  assert.deepEqual(master.warnings.map(formatProblem), ['a:1: brokerId: 1 is not used: a master has id 0'])
+  assert.equal(read('brokerId=1\nbrokerRole=SLAVE').settings.brokerId, 1)
+  assert.throws(() => read('brokerId=0\nbrokerRole=SLAVE'), /a:1: brokerId: 0; allowed: above 0/)
+})
+
+test('roles that need replication are told why they cannot run and what to do', () => {
+  assert.equal(roleProblem(load('').settings), undefined)
+  assert.match(roleProblem(load('brokerRole=SYNC_MASTER').settings) ?? '', /set brokerRole=ASYNC_MASTER/)
+  assert.match(roleProblem(load('brokerRole=SLAVE').settings) ?? '', /start the master/)
+})
+
+test('a full disk is refused at the latest where files would be deleted by force', () => {
+  assert.equal(load('').settings.diskSpaceCleanForciblyRatio, 85)
+  assert.equal(load('diskSpaceWarningLevelRatio=80').settings.diskSpaceCleanForciblyRatio, 80)
 })
 
 test('keys with names of object members are unknown keys like others', () => {

@@ -119,7 +119,11 @@ export class Calls {
     if (call === undefined) return undefined
     this.#calls.delete(opaque)
     if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort)
-    if (this.#calls.size === 0 && this.onEmpty !== undefined) queueMicrotask(this.onEmpty)
+    if (this.#calls.size === 0) {
+      // The timer stays for the next call but keeps no process alive meanwhile.
+      this.#timer?.unref()
+      if (this.onEmpty !== undefined) queueMicrotask(this.onEmpty)
+    }
     return call
   }
 
@@ -128,7 +132,10 @@ export class Calls {
   }
 
   #setTimer(dueMs: number): void {
-    if (dueMs >= this.#timerDueMs) return
+    if (dueMs >= this.#timerDueMs) {
+      if (this.#calls.size === 1) this.#timer?.ref()
+      return
+    }
     clearTimeout(this.#timer)
     this.#timerDueMs = dueMs
     this.#timer = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(dueMs - this.#clock.monotonicMs())))

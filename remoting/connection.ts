@@ -163,6 +163,7 @@ export class Connection implements Peer {
     this.isClosed = true
     this.#closeReason = reason
     this.#outbox.clear()
+    this.#writingBytes = 0
     this.#rest = undefined
     this.#stream.destroy()
     this.#calls.rejectAll(reason)

@@ -57,6 +57,7 @@ import { invokeBrokerToResetOffset } from './requests/invoke-broker-to-reset-off
 import { litePullMessage } from './requests/lite-pull-message.ts'
 import { lockBatchMq } from './requests/lock-batch-mq.ts'
 import { notifyConsumerIdsChanged } from './requests/notify-consumer-ids-changed.ts'
+import { notifyMinBrokerIdChange } from './requests/notify-min-broker-id-change.ts'
 import { pullMessage } from './requests/pull-message.ts'
 import { pushReplyMessageToClient } from './requests/push-reply-message-to-client.ts'
 import { putKvConfig } from './requests/put-kv-config.ts'
@@ -194,5 +195,6 @@ export const requestList: readonly RequestKind<FieldTable, FieldTable>[] = [
   getAllMessageRequestMode,
   getBrokerMemberGroup,
   brokerHeartbeat,
+  notifyMinBrokerIdChange,
   getBrokerHaStatus,
 ]

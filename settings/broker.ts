@@ -59,9 +59,9 @@ export function loadBrokerSettings(input: SettingsInput): Loaded<typeof brokerKe
 export function roleProblem({ brokerRole }: BrokerSettings): string | undefined {
   if (brokerRole === 'ASYNC_MASTER') return undefined
   if (brokerRole === 'SLAVE')
-    return 'this version does not replicate, so that a slave would have nothing to serve: start the master of its group only'
+    return 'SLAVE: this version does not replicate, so that a slave would have nothing to serve: start the master of its group only'
   return (
-    'this version does not replicate, so that no slave could hold what is acknowledged: set brokerRole=ASYNC_MASTER, ' +
+    'SYNC_MASTER: this version does not replicate, so that no slave could hold what is acknowledged: set brokerRole=ASYNC_MASTER, ' +
     'and flushDiskType=SYNC_FLUSH where acknowledged messages have to survive a power cut'
   )
 }

@@ -1,5 +1,5 @@
-import { isLoopback } from './addresses.ts'
 import { type IgnoredKey, ignoredKeys, type KeySet, key, type SettingsOf } from './keys.ts'
+import { type Loaded, loadSettings, type SettingsInput } from './load.ts'
 import { ignoredNetworkKeys, networkKeys } from './network.ts'
 
 /** Every key that a nameserver honours. */
@@ -134,6 +134,5 @@ export const nameserverKeySet: KeySet<typeof nameserverKeys> = {
   ],
 }
 
-/** For a warning at the start: who can reach an open nameserver. */
-export const isReachableFromOutside = (settings: NameserverSettings): boolean =>
-  !isLoopback(settings.bindAddress)
+export const loadNameserverSettings = (input: SettingsInput): Loaded<typeof nameserverKeys> =>
+  loadSettings(nameserverKeySet, input)

@@ -3,18 +3,18 @@ import type { Loaded } from './load.ts'
 
 /**
  * What `-p` (all keys) and `-m` (important ones) print: `key=value`, so that it can be searched as with RocketMQ, then
- * default, unit and the place that set it. Lines that begin with `#` are for people.
+ * unit, the place that set it, and default. Lines that begin with `#` are for people.
  */
 export function printSettings<K extends KeyTable>(
   keySet: KeySet<K>,
   loaded: Loaded<K>,
   which: 'all' | 'important',
 ): string {
-  const rows: string[][] = [['# key=value', 'default', 'unit', 'from']]
+  const rows: string[][] = [['# key=value', 'unit', 'from', 'default']]
   for (const [name, key] of Object.entries(keySet.keys)) {
     if (which === 'important' && !key.isImportant) continue
     const value = String(loaded.settings[name as keyof SettingsOf<K>])
-    rows.push([`${name}=${value}`, key.defaultText, key.unit, loaded.sources.get(name) ?? ''])
+    rows.push([`${name}=${value}`, key.unit, loaded.sources.get(name) ?? '', key.defaultText])
   }
   const text = columns(rows)
   return which === 'important' ? text : `${text}\n${withoutEffect(keySet, loaded)}`

@@ -1,0 +1,52 @@
+import { systemClock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { startNameserver } from '../nameserver/nameserver.ts'
+import { loadNameserverSettings, nameserverKeySet } from '../settings/nameserver.ts'
+import { printSettings } from '../settings/print.ts'
+import { nameserverHelp } from './server-help.ts'
+import { parseServerOptions } from './server-options.ts'
+import { announce, openLog, type Running, reportAndExit, runServer, warnAll } from './server-run.ts'
+import { loadServerSettings } from './server-settings.ts'
+import { readText, writeText } from './text-file.ts'
+
+const name = 'mqnamesrv'
+const TICK_INTERVAL_MS = 1000
+/** For what comes after the requests under way: the last write of the KV file. */
+const STOP_MARGIN_MS = 10_000
+
+async function main(): Promise<void> {
+  const options = parseServerOptions(process.argv.slice(2), process.stdout.isTTY)
+  if (options.isHelp) return console.log(nameserverHelp)
+  const { loaded, store } = await loadServerSettings(
+    loadNameserverSettings,
+    options,
+    ({ configStorePath }) => configStorePath,
+  )
+  const { settings, warnings } = loaded
+  if (options.print !== undefined) return console.log(printSettings(nameserverKeySet, loaded, options.print))
+
+  const log = openLog(options)
+  warnAll(log, warnings)
+  const start = async (startLog: Log, fail: (error: Error) => void): Promise<Running> => {
+    const { kvConfigPath } = settings
+    const nameserver = await startNameserver({
+      settings,
+      storeSettings: store,
+      kvStorage: { read: () => readText(kvConfigPath), write: (text) => writeText(kvConfigPath, text) },
+      clock: systemClock,
+      log: startLog,
+      onFailure: fail,
+    })
+    const { host, port } = nameserver.address
+    announce(`The Name Server boot success. serializeType=JSON, address ${host}:${port}`, { host, port })
+    return {
+      tickIntervalMs: TICK_INTERVAL_MS,
+      stopLimitMs: settings.shutdownWaitTimeSeconds * 1000 + STOP_MARGIN_MS,
+      tick: (now) => nameserver.tick(now),
+      stop: () => nameserver.stop(),
+    }
+  }
+  await runServer({ name, start }, log)
+}
+
+main().catch((error: unknown) => reportAndExit(name, error))

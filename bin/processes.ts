@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+
+export interface FoundProcess {
+  readonly pid: number
+  /** Arguments behind the program file: `-n localhost:9876 -c conf/broker.conf`. */
+  readonly args: readonly string[]
+}
+
+/**
+ * The processes of this user that run `program` (`broker`, `nameserver`), whichever checkout or installation they come from,
+ * as /proc shows them. Throws where there is no /proc.
+ */
+export function findProcesses(
+  program: string,
+  { proc = '/proc', uid = process.getuid?.() } = {},
+): FoundProcess[] {
+  const found: FoundProcess[] = []
+  for (const name of readdirSync(proc)) {
+    if (!/^\d+$/.test(name)) continue
+    const args = argumentsOf(`${proc}/${name}`, uid)
+    const at = args.findIndex((arg) => isProgram(arg, program))
+    // Behind node and its flags: an editor with the file open has it as an argument, too, but is no node.
+    if (at >= 1 && /^node(js)?$/.test(basename(args[0] ?? '')) && args.slice(1, at).every(isFlag))
+      found.push({ pid: Number(name), args: args.slice(at + 1) })
+  }
+  return found.sort((a, b) => a.pid - b.pid)
+}
+
+const isProgram = (arg: string, program: string): boolean =>
+  arg.endsWith(`bin/${program}.ts`) || arg.endsWith(`bin/${program}.js`)
+
+const isFlag = (arg: string): boolean => arg.startsWith('-')
+
+/** Nothing for processes of others and for those that ended meanwhile. */
+function argumentsOf(folder: string, uid: number | undefined): readonly string[] {
+  try {
+    if (uid !== undefined && statSync(folder).uid !== uid) return []
+    return readFileSync(`${folder}/cmdline`, 'utf8').split('\0').slice(0, -1)
+  } catch {
+    return []
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

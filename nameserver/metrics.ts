@@ -28,6 +28,12 @@ export function nameserverMetrics(metrics: Metrics, nameserver: Nameserver): voi
   metrics.counter('rocketcluster_nameserver_requests_total', 'Requests by name', () =>
     nameserver.requestCounts().map(([request, count]): Sample => [{ request }, count]),
   )
+  metrics.counter(
+    'rocketcluster_nameserver_registrations_total',
+    'Registrations of brokers: applied, unchanged since the one before, or refused',
+    () =>
+      Object.entries(nameserver.registrationCounts).map(([outcome, count]): Sample => [{ outcome }, count]),
+  )
   nameserver.observeRoutes(
     metrics.histogram(
       'rocketcluster_nameserver_route_seconds',

@@ -13,7 +13,7 @@ import type { NameserverSettings } from '../settings/nameserver.ts'
 import { handlers } from './handlers.ts'
 import { KvConfig, type KvStorage } from './kv-config.ts'
 import { type NameserverLimits, nameserverLimits } from './limits.ts'
-import type { NameserverParts, StoreSettings } from './parts.ts'
+import type { NameserverParts, RegistrationOutcome, StoreSettings } from './parts.ts'
 import { RouteAnswers } from './route-answer.ts'
 import { type RemovalOutcome, RouteTable, type SmallestIdChange } from './routes.ts'
 import { TopicLists } from './topic-lists.ts'
@@ -31,6 +31,9 @@ export interface NameserverOptions {
   readonly onFailure?: (error: Error) => void
 }
 
+/** So much time between two ticks means that the process was stopped or starved. */
+const STALL_MS = 3000
+
 /** Resolves when requests are served. Rejects when the port is taken or the KV configuration cannot be read. */
 export async function startNameserver(options: NameserverOptions): Promise<Nameserver> {
   const limits = { ...nameserverLimits, ...options.limits }
@@ -45,14 +48,18 @@ export class Nameserver {
   readonly routes: RouteTable
   readonly answers: RouteAnswers
   readonly kv: KvConfig
+  /** Since the start. */
+  readonly registrationCounts: Record<RegistrationOutcome, number> = { applied: 0, unchanged: 0, refused: 0 }
   readonly #options: NameserverOptions
   readonly #dispatcher: Dispatcher
   readonly #client: RemotingClient
   readonly #watched = new WeakSet<Peer>()
+  readonly #complained = new WeakSet<Peer>()
   readonly #requestCounts = new Map<number, number>()
   #unknownCount = 0
   #routeSeconds: Histogram | undefined
   #server: RemotingServer | undefined
+  #tickedAtMs: number
   #scannedAtMs: number
   #isStopping = false
 
@@ -63,7 +70,8 @@ export class Nameserver {
     this.routes = new RouteTable(limits)
     this.answers = new RouteAnswers(this.routes, limits.answerCacheBytesMax)
     this.#client = new RemotingClient({ log, clock })
-    this.#scannedAtMs = clock.monotonicMs()
+    this.#tickedAtMs = clock.monotonicMs()
+    this.#scannedAtMs = this.#tickedAtMs
     const { onFailure } = options
     this.#dispatcher = new Dispatcher({ log, ...(onFailure === undefined ? {} : { onFailure }) })
     this.#dispatcher.addGuard(({ code }) => this.#count(code))
@@ -79,7 +87,14 @@ export class Nameserver {
       startedAtMs: clock.monotonicMs(),
       log,
       routeServed: (ms) => this.#routeSeconds?.observe(ms / 1000),
+      registrationServed: (outcome) => {
+        this.registrationCounts[outcome] += 1
+      },
       watch: (peer) => this.#watch(peer),
+      complainOnce: (peer, event, fields) => {
+        if (!this.#complained.has(peer)) log.warn(event, fields)
+        this.#complained.add(peer)
+      },
       tellSmallestIds: (changes) => this.#tellSmallestIds(changes),
     }
     for (const row of handlers) row.addTo(this.#dispatcher, parts)
@@ -127,6 +142,9 @@ export class Nameserver {
     this.#server?.tick(now)
     this.#client.tick(now)
     const nowMs = this.#options.clock.monotonicMs()
+    // When we stood still ourselves, signs of life wait unread in the sockets: they are read before the next look.
+    if (nowMs - this.#tickedAtMs > STALL_MS) this.#scannedAtMs = nowMs
+    this.#tickedAtMs = nowMs
     if (nowMs - this.#scannedAtMs < this.#options.settings.scanNotActiveBrokerInterval) return
     this.#scannedAtMs = nowMs
     const outcome = this.routes.expire(nowMs)

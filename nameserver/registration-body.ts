@@ -34,7 +34,7 @@ const NO_VERSION: DataVersion = { counter: 0, stateVersion: 0, timestamp: 0 }
 /** Equal for equal bodies. */
 export const fingerprintOf = (body: Buffer, crc: number = crc31(body)): string => `${body.length} ${crc}`
 
-const VERSION_KEY = Buffer.from('"dataVersion":{')
+const VERSION_KEY = '"dataVersion":{'
 
 /**
  * The version of a body without reading its topics, undefined when it cannot be told cheaply. Java brokers write it

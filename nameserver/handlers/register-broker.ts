@@ -13,19 +13,35 @@ import { ZONE_NAME } from './get-routeinfo-by-topic.ts'
 type RegisterRequest = Request<typeof registerBroker.header>
 type Answer = Reply<typeof registerBroker.reply>
 
+const CRC_MISMATCH = 'crc32 not match'
+/** First byte of every deflate stream with zlib's default window; no JSON starts with it. */
+const DEFLATE_HEADER = 0x78
+
 /**
  * A broker says what it has, about every 30 seconds and after changes. Mostly nothing is new, and then the topics in the
  * body are not even read.
  */
 export function handleRegisterBroker(request: RegisterRequest, parts: NameserverParts): Answer {
+  try {
+    return serveRegistration(request, parts)
+  } catch (error) {
+    if (error instanceof RequestError) refused(request, parts, error.remark)
+    throw error
+  }
+}
+
+function serveRegistration(request: RegisterRequest, parts: NameserverParts): Answer {
   const { header, body, peer } = request
   const { routes, settings, limits, clock, log } = parts
   const crc = crc31(body)
   // Not checked when the sender left it out or says 0.
-  if (header.bodyCrc32 !== undefined && header.bodyCrc32 !== 0 && header.bodyCrc32 !== crc)
-    return { code: ResponseCode.SYSTEM_ERROR, remark: 'crc32 not match' }
-
-  const format = { isCompressed: header.compressed === true, version: request.command.version }
+  if (header.bodyCrc32 !== undefined && header.bodyCrc32 !== 0 && header.bodyCrc32 !== crc) {
+    refused(request, parts, CRC_MISMATCH)
+    return { code: ResponseCode.SYSTEM_ERROR, remark: CRC_MISMATCH }
+  }
+  // Java brokers with compressedRegister=true compress the body and say that they do not.
+  const isCompressed = header.compressed === true || body[0] === DEFLATE_HEADER
+  const format = { isCompressed, version: request.command.version }
   const identity = identityOf(request, parts)
   const peeked = peekDataVersion(body, format)
   const fingerprint = fingerprintOf(body, crc)
@@ -36,18 +52,21 @@ export function handleRegisterBroker(request: RegisterRequest, parts: Nameserver
   if (dataVersion === undefined)
     throw new RequestError(ResponseCode.INVALID_PARAMETER, 'body: no dataVersion')
   const isComplete = settings.deleteTopicWithBrokerRegistration
-  const outcome = routes.register(
-    { ...identity, fingerprint, dataVersion },
-    content,
-    isComplete,
-    clock.monotonicMs(),
-  )
+  const registration = { ...identity, fingerprint, dataVersion }
+  const outcome = routes.register(registration, content, isComplete, clock.monotonicMs())
   if (outcome.kind === 'registered') {
+    parts.registrationServed(isUnchanged ? 'unchanged' : 'applied')
     parts.watch(peer)
     if (outcome.smallestIdChange !== undefined) parts.tellSmallestIds([outcome.smallestIdChange])
-    if (outcome.isNew) log.info('broker.registered', shownOf(header, peer.remoteAddress))
-  } else log.warn('broker.refused', { ...shownOf(header, peer.remoteAddress), reason: outcome.kind })
+    if (outcome.isNew) log.info('broker.registered', shownOf(request))
+  } else refused(request, parts, outcome.kind)
   return answerOf(outcome, parts)
+}
+
+/** Brokers try again every 30 seconds: one line a connection says it. */
+function refused(request: RegisterRequest, parts: NameserverParts, reason: string): void {
+  parts.registrationServed('refused')
+  parts.complainOnce(request.peer, 'broker.refused', { ...shownOf(request), reason })
 }
 
 function identityOf(
@@ -104,10 +123,10 @@ function answerOf(outcome: RegisterOutcome, { settings, kv, limits }: Nameserver
   return { ...body, header: { masterAddr, haServerAddr: masterHaServerAddr } }
 }
 
-const shownOf = (header: RegisterRequest['header'], remoteAddress: string): Record<string, unknown> => ({
+const shownOf = ({ header, peer }: RegisterRequest): Record<string, unknown> => ({
   cluster: header.clusterName,
   broker: header.brokerName,
   id: header.brokerId,
   address: header.brokerAddr,
-  from: remoteAddress,
+  from: peer.remoteAddress,
 })

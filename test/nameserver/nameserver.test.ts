@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import { deflateSync } from 'node:zlib'
 import { systemClock } from '../../base/clock.ts'
 import { crc31 } from '../../base/crc32.ts'
 import { silentLog } from '../../base/log.ts'
@@ -90,6 +91,14 @@ function caller(address: string, client: RemotingClient) {
   }
 }
 
+/** Lets time pass in steps as small as those of a nameserver that runs all the time. */
+function advance({ nameserver }: RunningNameserver, clock: ManualClock, ms: number): void {
+  for (let left = ms; left > 0; left -= 1000) {
+    clock.advance(Math.min(left, 1000))
+    nameserver.tick(clock.now())
+  }
+}
+
 test('a broker registers, clients find the route, and a slave finds its master', async () => {
   const { address, connect } = await start()
   const { register, route } = caller(address, connect())
@@ -143,6 +152,36 @@ test('a body that does not match its checksum and a single first topic are refus
   assert.equal(nameserver.routes.brokers.size, 1)
 })
 
+test('a compressed body is read, also when the header does not say that it is one', async () => {
+  const { address, connect, nameserver } = await start()
+  const { register, route } = caller(address, connect())
+  const block = (text: string): Buffer => {
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(text.length)
+    return Buffer.concat([length, Buffer.from(text)])
+  }
+  const count = (value: number): Buffer => Buffer.from([0, 0, 0, value])
+  const version = block('{"counter":1,"stateVersion":0,"timestamp":5}')
+  const topics = [count(2), block('T1 8 4 6 SINGLE_TAG {}'), block('T2 8 4 6 SINGLE_TAG {}')]
+  const body = deflateSync(Buffer.concat([version, ...topics, block('[]'), count(0)]))
+  await register({ ...master, compressed: true }, body)
+  assert.equal((await route('T2')).queueDatas[0]?.readQueueNums, 8)
+  await register({ ...slave, compressed: false }, body)
+  await register({ ...slave, compressed: false }, body)
+  assert.equal(nameserver.routes.brokers.size, 2)
+})
+
+test('of a broker that is refused again and again one line tells', async () => {
+  const { address, connect, complaints } = await start()
+  const client = connect()
+  for (let round = 0; round < 3; round += 1)
+    await assert.rejects(caller(address, client).register(master, Buffer.from('garbage')), {
+      code: 29,
+      remark: /^body of the registration: it is not JSON/,
+    })
+  assert.deepEqual(complaints, ['broker.refused'])
+})
+
 test('a repeated registration is not read again, but keeps the broker alive', async () => {
   const clock = new ManualClock()
   const { address, connect, nameserver } = await start({ clock })
@@ -177,26 +216,36 @@ test('the connection of a broker closes and the broker is gone at once', async (
 
 test('a silent broker expires and its connection is closed', async () => {
   const clock = new ManualClock()
-  const { address, connect, nameserver } = await start({ clock })
+  const server = await start({ clock })
+  const { address, connect, nameserver } = server
+  const timed = { heartbeatTimeoutMillis: 30_000 }
   const first = connect()
-  await caller(address, first).register(
-    { ...master, heartbeatTimeoutMillis: 30_000 },
-    registrationBody(['T1', 'T2']),
-  )
+  await caller(address, first).register({ ...master, ...timed }, registrationBody(['T1', 'T2']))
   const second = connect()
-  await caller(address, second).register(
-    { ...slave, heartbeatTimeoutMillis: 30_000 },
-    registrationBody(['T1', 'T2']),
-  )
-  clock.advance(29_000)
+  await caller(address, second).register({ ...slave, ...timed }, registrationBody(['T1', 'T2']))
+  advance(server, clock, 29_000)
   const alive = { clusterName: 'C', brokerName: 'broker-a', brokerAddr: '10.0.0.1:10911' }
   await first.call(address, brokerHeartbeat, alive, { timeoutMs })
-  clock.advance(6000)
-  await until('the slave is gone', () => nameserver.routes.brokers.size === 1)
+  advance(server, clock, 6000)
+  assert.deepEqual([...(nameserver.routes.brokers.groups.get('broker-a')?.members.keys() ?? [])], [0])
   await until('its connection is closed', () => second.addresses().length === 0)
   assert.equal(first.addresses().length, 1)
-  clock.advance(30_000)
-  await until('the master is gone', () => nameserver.routes.brokers.size === 0)
+  advance(server, clock, 30_000)
+  assert.equal(nameserver.routes.brokers.size, 0)
+})
+
+test('a nameserver that stood still reads what is waiting before it gives up a broker', async () => {
+  const clock = new ManualClock()
+  const server = await start({ clock })
+  const { address, connect, nameserver } = server
+  const header = { ...master, heartbeatTimeoutMillis: 10_000 }
+  await caller(address, connect()).register(header, registrationBody(['T1', 'T2']))
+  clock.advance(60_000)
+  nameserver.tick(clock.now())
+  advance(server, clock, 4000)
+  assert.equal(nameserver.routes.brokers.size, 1)
+  advance(server, clock, 1000)
+  assert.equal(nameserver.routes.brokers.size, 0)
 })
 
 test('a broker says goodbye, whatever it is that it was', async () => {
@@ -523,6 +572,15 @@ test('the metrics count brokers, topics and requests', async () => {
   assert.equal(value('kv_entries'), 0)
   assert.equal(value('requests_total', { request: 'REGISTER_BROKER' }), 2)
   assert.equal(value('requests_total', { request: 'unknown' }), 1)
+  await register(master, registrationBody(['T1', 'T2']))
+  assert.equal(
+    value('registrations_total', { outcome: 'applied' }),
+    3,
+    'a new member makes the others read again',
+  )
+  await register(master, registrationBody(['T1', 'T2']))
+  assert.equal(value('registrations_total', { outcome: 'unchanged' }), 1)
+  assert.equal(value('registrations_total', { outcome: 'refused' }), 0)
   assert((value('connections') ?? 0) >= 1)
   assert((value('route_cache_bytes') ?? 0) > 0)
   assert.equal(observed.length, 1)

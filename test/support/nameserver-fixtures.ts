@@ -89,7 +89,7 @@ export interface RunOptions {
   readonly limits?: Partial<NameserverLimits>
 }
 
-/** The real nameserver on a free port of the loopback interface, ticking. */
+/** The real nameserver on a free port of the loopback interface. */
 export async function runNameserver(options: RunOptions = {}): Promise<RunningNameserver> {
   const settings = { ...defaultSettings(), ...options.settings }
   const stored: ReadonlyMap<string, string>[] = []
@@ -112,7 +112,9 @@ export async function runNameserver(options: RunOptions = {}): Promise<RunningNa
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
   const clients: RemotingClient[] = []
-  const stopTicking = systemTimer.every(20, () => nameserver.tick(clock.now()))
+  // A test that brings its own clock ticks by itself.
+  const stopTicking =
+    options.clock === undefined ? systemTimer.every(20, () => nameserver.tick(clock.now())) : () => undefined
   const address = `127.0.0.1:${nameserver.address.port}`
   return {
     nameserver,

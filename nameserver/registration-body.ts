@@ -1,5 +1,5 @@
 import { inflateSync } from 'node:zlib'
-import { crc31 } from '../base/crc32.ts'
+import { crc32 } from '../base/crc32.ts'
 import { LenientJsonError, parseLenientJson } from '../base/lenient-json.ts'
 import { type DataVersion, dataVersion } from '../remoting/bodies/data-version.ts'
 import { integer } from '../remoting/bodies/schema.ts'
@@ -31,15 +31,41 @@ export interface RegistrationLimits {
 
 const NO_VERSION: DataVersion = { counter: 0, stateVersion: 0, timestamp: 0 }
 
-/** Equal for equal bodies. */
-export const fingerprintOf = (body: Buffer, crc: number = crc31(body)): string => `${body.length} ${crc}`
-
+const MAPPING_VERSION_KEY = '"mappingDataVersion":{'
 const VERSION_KEY = '"dataVersion":{'
+/** Versions are three numbers; what is longer is something else. */
+const VERSION_BYTES_MAX = 200
+
+/**
+ * Equal for bodies that say the same. Java brokers without static topics give their mappings a version with the time of
+ * each registration, which nobody reads, so that it is left out.
+ */
+export function fingerprintOf(body: Buffer): string {
+  const place = versionPlace(body, MAPPING_VERSION_KEY)
+  if (place === undefined) return `${body.length} ${crc32(body)}`
+  const crc = crc32(body.subarray(place.end), crc32(body.subarray(0, place.start)))
+  return `${body.length - (place.end - place.start)} ${crc}`
+}
+
+/**
+ * Where the first object under that key stands, braces included. A quote within a text is always escaped, so that the bytes
+ * can only be a key; should a topic be called like it, then its object has no counter.
+ */
+function versionPlace(
+  body: Buffer,
+  key: string,
+): { readonly start: number; readonly end: number } | undefined {
+  const at = body.indexOf(key)
+  if (at < 0) return undefined
+  const start = at + key.length - 1
+  const end = body.indexOf(0x7d, start) + 1
+  if (end === 0 || end - start > VERSION_BYTES_MAX) return undefined
+  return body.subarray(start, end).includes('"counter"') ? { start, end } : undefined
+}
 
 /**
  * The version of a body without reading its topics, undefined when it cannot be told cheaply. Java brokers write it
- * before the topics. A quote within a text is always escaped, so that the bytes can only be a key; should a topic be called
- * dataVersion, then what follows is no version.
+ * before the topics.
  */
 export function peekDataVersion(
   body: Buffer,
@@ -47,15 +73,13 @@ export function peekDataVersion(
 ): DataVersion | undefined {
   if (body.length === 0) return NO_VERSION
   if (isCompressed && version >= VERSION_WITH_FILTER_SERVERS) return undefined
-  const at = body.indexOf(VERSION_KEY)
-  if (at < 0) return undefined
-  const start = at + VERSION_KEY.length - 1
-  const end = body.indexOf(0x7d, start)
-  if (end < 0 || end - start > 200) return undefined
+  const place = versionPlace(body, VERSION_KEY)
+  if (place === undefined) return undefined
   try {
-    const found = parseLenientJson(body.toString('latin1', start, end + 1))
-    if (typeof found !== 'object' || found === null || !('counter' in found)) return undefined
-    return dataVersion.decode(found, 'dataVersion')
+    return dataVersion.decode(
+      parseLenientJson(body.toString('latin1', place.start, place.end)),
+      'dataVersion',
+    )
   } catch {
     return undefined
   }

@@ -33,9 +33,8 @@ export function handleRegisterBroker(request: RegisterRequest, parts: Nameserver
 function serveRegistration(request: RegisterRequest, parts: NameserverParts): Answer {
   const { header, body, peer } = request
   const { routes, settings, limits, clock, log } = parts
-  const crc = crc31(body)
   // Not checked when the sender left it out or says 0.
-  if (header.bodyCrc32 !== undefined && header.bodyCrc32 !== 0 && header.bodyCrc32 !== crc) {
+  if (header.bodyCrc32 !== undefined && header.bodyCrc32 !== 0 && header.bodyCrc32 !== crc31(body)) {
     refused(request, parts, CRC_MISMATCH)
     return { code: ResponseCode.SYSTEM_ERROR, remark: CRC_MISMATCH }
   }
@@ -44,7 +43,7 @@ function serveRegistration(request: RegisterRequest, parts: NameserverParts): An
   const format = { isCompressed, version: request.command.version }
   const identity = identityOf(request, parts)
   const peeked = peekDataVersion(body, format)
-  const fingerprint = fingerprintOf(body, crc)
+  const fingerprint = fingerprintOf(body)
   const isUnchanged =
     peeked !== undefined && routes.isUnchanged({ ...identity, fingerprint, dataVersion: peeked })
   const content = isUnchanged ? undefined : decodeRegistration(body, format, limits)

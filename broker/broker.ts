@@ -20,6 +20,7 @@ import { ClientTable } from './clients.ts'
 import { fillDispatcher, newDispatcher } from './dispatch.ts'
 import { GroupTable } from './groups.ts'
 import { SendPath } from './handlers/send-message.ts'
+import { LiveSettings, type StoreSettings } from './live-settings.ts'
 import { LongPolls } from './long-poll.ts'
 import { OffsetTable } from './offsets.ts'
 import type { BrokerParts } from './parts.ts'
@@ -39,6 +40,8 @@ export interface BrokerOptions {
   readonly log: Log
   /** Serve everything but pulls on listenPort − 2 as well (any free port when listenPort is 0). */
   readonly hasFastPort?: boolean
+  /** Keeps what administrators change (code 25) for the next start. Absent: it is forgotten then. */
+  readonly storeSettings?: StoreSettings
   /** All addresses of a host name. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
   /**
@@ -108,7 +111,8 @@ class RunningBroker implements Broker {
     this.#topics = new TopicTable(options)
     this.#groups = new GroupTable(options)
     this.#offsets = new OffsetTable(options)
-    this.#schedule = new Schedule(options)
+    const onDelivered = (topic: string, sizeBytes: number): void => this.#stats.delivered(topic, sizeBytes)
+    this.#schedule = new Schedule({ ...options, onDelivered })
     this.#clients = new ClientTable(options)
   }
 
@@ -189,10 +193,13 @@ class RunningBroker implements Broker {
   }
 
   #makeParts(port: number): BrokerParts {
-    const { settings, clock, random, log } = this.#options
+    const { settings, disk, clock, random, log } = this.#options
+    const storeSettings = this.#options.storeSettings ?? (async () => undefined)
     return {
       settings,
+      liveSettings: new LiveSettings({ settings, store: storeSettings, clock }),
       store: this.store,
+      disk,
       topics: this.#topics,
       groups: this.#groups,
       offsets: this.#offsets,
@@ -205,6 +212,7 @@ class RunningBroker implements Broker {
       random,
       log,
       storeHost: storeHostOf(settings, port),
+      startedAt: clock.now(),
       register: async () => this.#registration?.register(),
     }
   }

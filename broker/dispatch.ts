@@ -16,6 +16,7 @@ import { sendMessageV2 } from '../remoting/requests/send-message-v2.ts'
 import { updateAndCreateTopic } from '../remoting/requests/update-and-create-topic.ts'
 import { updateAndCreateTopicList } from '../remoting/requests/update-and-create-topic-list.ts'
 import { viewMessageById } from '../remoting/requests/view-message-by-id.ts'
+import { adminRoutes, clientRoutes } from './client-routes.ts'
 import { PullPath } from './handlers/pull-message.ts'
 import * as query from './handlers/query-message.ts'
 import * as queueOffsets from './handlers/queue-offsets.ts'
@@ -70,5 +71,5 @@ export function fillDispatcher(
     dispatcher.on(pullMessage, pull, { waits: true })
     dispatcher.on(litePullMessage, pull, { waits: true })
   }
-  for (const route of dataRoutes) route.addTo(dispatcher, parts)
+  for (const route of [...dataRoutes, ...clientRoutes, ...adminRoutes]) route.addTo(dispatcher, parts)
 }

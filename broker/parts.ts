@@ -1,10 +1,13 @@
 import type { Clock, Random } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { Timestamp } from '../base/units.ts'
 import type { HostBytes } from '../message/message.ts'
 import type { BrokerSettings } from '../settings/broker.ts'
+import type { Disk } from '../store/disk.ts'
 import type { Store } from '../store/store.ts'
 import type { ClientTable } from './clients.ts'
 import type { GroupTable } from './groups.ts'
+import type { LiveSettings } from './live-settings.ts'
 import type { LongPolls } from './long-poll.ts'
 import type { OffsetTable } from './offsets.ts'
 import type { QueueLocks } from './queue-locks.ts'
@@ -18,7 +21,11 @@ import type { TopicTable } from './topics.ts'
  */
 export interface BrokerParts {
   readonly settings: BrokerSettings
+  /** The same as administrators see and change them. */
+  readonly liveSettings: LiveSettings
   readonly store: Store
+  /** For what the store does not tell: the space of its file system. */
+  readonly disk: Pick<Disk, 'space'>
   readonly topics: TopicTable
   readonly groups: GroupTable
   readonly offsets: OffsetTable
@@ -32,6 +39,7 @@ export interface BrokerParts {
   readonly log: Log
   /** Advertised address, as records and offset message ids carry it. */
   readonly storeHost: HostBytes
+  readonly startedAt: Timestamp
   /** Tell all nameservers now that the topic table changed; resolves when each answered or its time was up. */
   register(): Promise<void>
 }

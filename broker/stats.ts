@@ -146,7 +146,7 @@ export class BrokerStats {
     this.#groups.delete(group)
   }
 
-  /** Calls of the whole broker per second. */
+  /** Of the whole broker, per second: messages put, pulls that found some and that found none, messages got. */
   rates(): { readonly put: Windows; readonly found: Windows; readonly miss: Windows; readonly got: Windows } {
     return {
       put: this.#windows(this.#puts),
@@ -216,7 +216,7 @@ export class BrokerStats {
     const at = this.#secondCount++ % SECONDS
     const { totals } = this
     this.#seconds[at] = now
-    this.#puts[at] = totals.putCalls
+    this.#puts[at] = totals.putMessages
     this.#founds[at] = totals.foundPulls
     this.#misses[at] = totals.missPulls
     this.#gots[at] = totals.gotMessages

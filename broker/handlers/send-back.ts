@@ -1,10 +1,11 @@
 import { logPosition } from '../../base/units.ts'
 import type { HostBytes, NewMessage, StoredMessage } from '../../message/message.ts'
 import { offsetMessageId } from '../../message/message-id.ts'
-import { isClosedToClients } from '../../message/names.ts'
+import { isClosedToClients, retryTopicOf } from '../../message/names.ts'
 import { findProperty, Property, withProperty } from '../../message/properties.ts'
 import { decodeRecord } from '../../message/record.ts'
 import type { GroupConfig } from '../../remoting/bodies/subscription-group.ts'
+import type { TopicConfig } from '../../remoting/bodies/topic-config.ts'
 import { ResponseCode } from '../../remoting/codes.ts'
 import { RequestError } from '../../remoting/errors.ts'
 import type { Reply, Request } from '../../remoting/peer.ts'
@@ -31,7 +32,7 @@ const NO_TRANSACTION = logPosition(0)
  */
 export async function sendBack(request: SendBackRequest, parts: SendBackParts): Promise<Reply<NoFields>> {
   const { header } = request
-  const group = parts.groups.get(header.group)
+  const group = await parts.groups.getOrCreate(header.group)
   if (group === undefined)
     throw new RequestError(
       ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
@@ -45,12 +46,7 @@ export async function sendBack(request: SendBackRequest, parts: SendBackParts): 
   const isDead = header.delayLevel < 0 || stored.reconsumeTimes >= maxReconsumeTimes(request, group)
   const target = isDead
     ? await parts.topics.ensureDlqTopic(group.groupName)
-    : await parts.topics.ensureRetryTopic(
-        group.groupName,
-        group.retryQueueNums,
-        header.unitMode === true,
-        false,
-      )
+    : await retryTopic(group, header.unitMode === true, parts)
   if (!isWritable(target.perm)) throw refusal(`the topic[${target.topicName}] sending message is forbidden`)
   const queues = isDead ? target.writeQueueNums : Math.min(group.retryQueueNums, target.writeQueueNums)
   const copy = retryCopy(stored, {
@@ -65,6 +61,17 @@ export async function sendBack(request: SendBackRequest, parts: SendBackParts): 
   await parts.store.put(placed)
   parts.stats.sentBack(group.groupName, originTopicOf(stored), isDead)
   return {}
+}
+
+/** An existing topic stays as it is: heartbeats keep its order flag. */
+async function retryTopic(
+  group: GroupConfig,
+  isUnit: boolean,
+  { topics }: SendBackParts,
+): Promise<TopicConfig> {
+  const { groupName, retryQueueNums } = group
+  const known = topics.get(retryTopicOf(groupName))
+  return known ?? topics.ensureRetryTopic(groupName, retryQueueNums, isUnit, false)
 }
 
 /** A send-back compares with `>=`, a send to a retry topic with `>`: as in RocketMQ (protocol §8.15). */

@@ -19,23 +19,24 @@ function run(stats: BrokerStats, from: number, seconds: number, each: (second: n
 test('rates are those of the last 10, 60 and 600 seconds', () => {
   const stats = new BrokerStats()
   let now = run(stats, NOON, 600, () => {
-    for (let count = 0; count < 5; count++) stats.put('T', 2, 100, 1)
+    for (let count = 0; count < 5; count++) stats.put('T', 1, 50, 1)
+    stats.put('T', 5, 250, 1)
     stats.get('G', 'T', 3, 10)
     stats.getMiss()
   })
   const steady = stats.rates()
-  assert.ok(Math.abs(steady.put.last10s - 5) < 0.1)
-  assert.ok(Math.abs(steady.put.last600s - 5) < 0.1)
+  assert.ok(Math.abs(steady.put.last10s - 10) < 0.1)
+  assert.ok(Math.abs(steady.put.last600s - 10) < 0.1)
   assert.ok(Math.abs(steady.got.last60s - 3) < 0.1)
   assert.ok(Math.abs(steady.found.last60s - 1) < 0.1)
   assert.ok(Math.abs(steady.miss.last60s - 1) < 0.1)
   now = run(stats, now, 30, () => undefined)
   const { put } = stats.rates()
   assert.equal(put.last10s, 0)
-  assert.ok(Math.abs(put.last60s - 2.5) < 0.1, String(put.last60s))
-  assert.ok(Math.abs(put.last600s - 4.75) < 0.1, String(put.last600s))
+  assert.ok(Math.abs(put.last60s - 5) < 0.1, String(put.last60s))
+  assert.ok(Math.abs(put.last600s - 9.5) < 0.1, String(put.last600s))
   assert.deepEqual(stats.totals, {
-    putCalls: 3000,
+    putCalls: 3600,
     putFailures: 0,
     putMessages: 6000,
     putBytes: 300_000,

@@ -123,8 +123,8 @@ export async function startBroker(
 }
 
 /** What only our servers know: no metrics port, because a test may run beside another one. */
-const OURS_NAMESERVER = {}
-const OURS_BROKER = {}
+const OURS_NAMESERVER = { metricsPort: 0 }
+const OURS_BROKER = { metricsPort: 0 }
 
 /** A cold JVM on a shared machine otherwise refuses sends that waited 200 ms for a thread. */
 const JAVA_BROKER = { waitTimeMillsInSendQueue: 10_000, waitTimeMillsInPullQueue: 20_000 }

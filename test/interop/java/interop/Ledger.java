@@ -20,6 +20,9 @@ final class Ledger {
     private final Map<String, AtomicLong> last = new ConcurrentHashMap<>();
     private final AtomicInteger next = new AtomicInteger();
     final AtomicInteger duplicates = new AtomicInteger();
+    /** Second deliveries of messages before the fence. */
+    final AtomicInteger repeats = new AtomicInteger();
+    private volatile int fence;
     final AtomicInteger damaged = new AtomicInteger();
     final AtomicInteger strangers = new AtomicInteger();
     final AtomicInteger disorder = new AtomicInteger();
@@ -85,7 +88,7 @@ final class Ledger {
 
     void receive(int number) {
         if (seen.computeIfAbsent(number, n -> new AtomicInteger()).incrementAndGet() > 1) {
-            duplicates.incrementAndGet();
+            (number < fence ? repeats : duplicates).incrementAndGet();
         }
     }
 
@@ -95,6 +98,12 @@ final class Ledger {
         if (value <= before) {
             disorder.incrementAndGet();
         }
+    }
+
+    /** What was sent until now may come again, because queues are about to move or have just moved. */
+    void fence() {
+        fence = next.get();
+        repeats.addAndGet(duplicates.getAndSet(0));
     }
 
     void forget(Message message) {

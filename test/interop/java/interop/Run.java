@@ -224,7 +224,8 @@ final class Run implements AutoCloseable {
     void forgiveRepeats(String why) throws Exception {
         await(15, ledger::complete);
         Thread.sleep(500);
-        int repeats = ledger.duplicates.getAndSet(0);
+        ledger.fence();
+        int repeats = ledger.repeats.getAndSet(0);
         if (repeats > 0) {
             note(repeats + " repeated " + why);
         }

@@ -240,6 +240,7 @@ class RunningBroker implements Broker {
       periodMs: settings.registerNameServerPeriod,
       timeoutMs: settings.registerBrokerTimeoutMills,
       topics: this.#topics,
+      permission: () => settings.brokerPermission,
       caller,
       resolve: resolve ?? resolveHost,
       log,

@@ -1,12 +1,14 @@
 import { crc31 } from '../base/crc32.ts'
 import type { Log } from '../base/log.ts'
 import type { Timer } from '../base/timer.ts'
+import type { DataVersion } from '../remoting/bodies/data-version.ts'
 import { registerBrokerBody } from '../remoting/bodies/register-broker.ts'
 import type { TopicConfig } from '../remoting/bodies/topic-config.ts'
 import type { FieldTable, HeaderOf } from '../remoting/fields.ts'
 import type { RequestKind } from '../remoting/request.ts'
 import { registerBroker } from '../remoting/requests/register-broker.ts'
 import { unregisterBroker } from '../remoting/requests/unregister-broker.ts'
+import { PERM_READ_WRITE } from './permissions.ts'
 import type { TopicTable } from './topics.ts'
 
 /** What is needed of remoting/client.ts. */
@@ -37,6 +39,8 @@ export interface RegistrationOptions {
   /** How long a nameserver has to answer. */
   readonly timeoutMs: number
   readonly topics: Pick<TopicTable, 'configs' | 'dataVersion'>
+  /** brokerPermission as it is now. */
+  readonly permission: () => number
   readonly caller: Caller
   /** All addresses of a host name; an IP address is its own. */
   readonly resolve: (host: string) => Promise<readonly string[]>
@@ -50,6 +54,13 @@ const CHANGE_WAIT_MS = 2000
 const UNREGISTER_TIMEOUT_MS = 1500
 /** First pause after a failure; doubles up to the period. */
 const RETRY_MS = 1000
+
+interface RegistrationBody {
+  readonly version: DataVersion
+  readonly permission: number
+  readonly bytes: Buffer
+  readonly crc: number
+}
 
 /** One nameserver by its address. */
 interface Target {
@@ -73,7 +84,7 @@ export class Registration {
   #resolving: Promise<void> | undefined
   #resolveAtMs = 0
   #isStopped = false
-  #body: { readonly version: unknown; readonly bytes: Buffer; readonly crc: number } | undefined
+  #body: RegistrationBody | undefined
 
   constructor(options: RegistrationOptions) {
     this.#options = options
@@ -110,6 +121,8 @@ export class Registration {
   tick(nowMonotonicMs: number): void {
     if (this.#isStopped) return
     if (nowMonotonicMs >= this.#resolveAtMs) void this.#resolve()
+    // An administrator took a permission from the broker or gave it back: routes show it.
+    if (this.#body !== undefined && this.#body.permission !== this.#options.permission()) this.changed()
     for (const target of this.#targets.values())
       if (target.running === undefined && nowMonotonicMs >= target.nextAtMs) void this.#refresh(target)
   }
@@ -178,22 +191,27 @@ export class Registration {
   }
 
   /** The body is made once for each state of the topic table. */
-  #encoded(): { readonly bytes: Buffer; readonly crc: number } {
-    const version = this.#options.topics.dataVersion
-    if (this.#body?.version === version) return this.#body
+  #encoded(): RegistrationBody {
+    const { topics } = this.#options
+    const permission = this.#options.permission()
+    const known = this.#body
+    if (known !== undefined && known.version === topics.dataVersion && known.permission === permission)
+      return known
     const topicConfigTable: Record<string, TopicConfig> = Object.create(null)
-    for (const config of this.#options.topics.configs()) topicConfigTable[config.topicName] = config
+    for (const config of topics.configs())
+      topicConfigTable[config.topicName] = { ...config, perm: permittedBy(permission, config.perm) }
+    const dataVersion = shownVersion(topics.dataVersion, permission)
     const bytes = registerBrokerBody.encode({
       topicConfigSerializeWrapper: {
-        dataVersion: version,
-        mappingDataVersion: version,
+        dataVersion,
+        mappingDataVersion: dataVersion,
         topicConfigTable,
         topicQueueMappingDetailMap: {},
         topicQueueMappingInfoMap: {},
       },
       filterServerList: [],
     })
-    this.#body = { version, bytes, crc: crc31(bytes) }
+    this.#body = { version: topics.dataVersion, permission, bytes, crc: crc31(bytes) }
     return this.#body
   }
 
@@ -249,6 +267,16 @@ export class Registration {
     })
   }
 }
+
+/** What the broker may not do, its topics may not either: clients look at the topic's permission in the route. */
+const permittedBy = (broker: number, topic: number): number =>
+  (broker & PERM_READ_WRITE) === PERM_READ_WRITE ? topic : topic & broker
+
+/** A nameserver looks at the topics of a known broker only when their version differs from the one it has. */
+const shownVersion = (version: DataVersion, permission: number): DataVersion => ({
+  ...version,
+  timestamp: version.timestamp + (PERM_READ_WRITE - (permission & PERM_READ_WRITE)),
+})
 
 /** `a:9876;b:9876`, with the port of a nameserver where none stands. Brackets of IPv6 addresses are taken off. */
 export function splitAddresses(text: string): { host: string; port: number }[] {

@@ -71,6 +71,7 @@ function setUp(overrides: Partial<RegistrationOptions> = {}) {
       topics.dataVersion = { ...topics.dataVersion, counter: topics.dataVersion.counter + 1 }
     },
   }
+  const permission = { now: 6 }
   const registration = new Registration({
     nameservers: '10.0.0.1:9876;10.0.0.2:9876',
     identity: {
@@ -83,6 +84,7 @@ function setUp(overrides: Partial<RegistrationOptions> = {}) {
     periodMs: 30_000,
     timeoutMs: 1000,
     topics,
+    permission: () => permission.now,
     caller,
     resolve: async (host) => [host],
     log: silentLog,
@@ -90,7 +92,7 @@ function setUp(overrides: Partial<RegistrationOptions> = {}) {
     timer: systemTimer,
     ...overrides,
   })
-  return { caller, clock, topics, registration }
+  return { caller, clock, topics, registration, permission }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -136,6 +138,33 @@ test('changes during a registration are told by the next one, however many there
   await done
   await turn()
   assert.equal(caller.calls.length, 2)
+})
+
+test('a permission taken from the broker is told at once, as a new version of its topics', async () => {
+  const { caller, clock, permission, registration } = setUp({ nameservers: '10.0.0.1:9876' })
+  void registration.register()
+  await turn()
+  const shown = () => {
+    const { body } = caller.last('10.0.0.1:9876')
+    assert(body)
+    const { topicConfigTable, dataVersion } = registerBrokerBody.decode(body).topicConfigSerializeWrapper
+    return { perm: topicConfigTable.a?.perm, version: dataVersion.timestamp }
+  }
+  const before = shown()
+  assert.equal(before.perm, 6)
+  caller.last('10.0.0.1:9876').answer()
+  await turn()
+  permission.now = 4
+  registration.tick(clock.monotonicMs())
+  await turn()
+  assert.equal(shown().perm, 4)
+  assert.notEqual(shown().version, before.version)
+  caller.last('10.0.0.1:9876').answer()
+  await turn()
+  permission.now = 6
+  registration.tick(clock.monotonicMs())
+  await turn()
+  assert.deepEqual(shown(), before)
 })
 
 test('a nameserver that failed is tried again after 1, 2, 4 … seconds, the others are not disturbed', async () => {

@@ -346,6 +346,33 @@ test('work under way is capped for each connection; the rest waits in the socket
   )
 })
 
+test('one-way work counts, too, and reading goes on when it is done', async () => {
+  const { dispatcher, held } = holding()
+  const { near, far } = wire({ dispatcher, limits: { inFlightMax: 8 } })
+  for (let opaque = 0; opaque < 30; opaque++) far.send({ code: 30, opaque, flag: FLAG_ONEWAY }, queue)
+  await turns(10)
+  assert.equal(held.length, 8)
+  for (let released = 0; released < 30; released++) {
+    await until(() => held.length > 0, `request ${released}`)
+    held.shift()?.()
+  }
+  await turns()
+  assert.equal(near.inFlight, 0)
+  assert.equal(far.commands.length, 0)
+})
+
+test('an answer larger than one write leaves in several, in order', async () => {
+  const body = Buffer.alloc(3_500_000)
+  for (let at = 0; at < body.length; at += 4) body.writeUInt32BE(at, at)
+  const dispatcher = new Dispatcher({ log: silentLog })
+  dispatcher.on(pullMessage, () => ({ body: [body.subarray(0, 1_200_000), body.subarray(1_200_000)] }))
+  const { near, far } = wire({ dispatcher })
+  far.send({ code: 11 }, pull)
+  await until(() => far.commands.length === 1)
+  assert(far.commands[0]?.body.equals(body))
+  await until(() => near.heldBytes === 0)
+})
+
 test('long polls have a cap of their own, so that parked pulls do not keep a send waiting', async () => {
   const { dispatcher, held } = holding()
   const { near, far } = wire({ dispatcher, limits: { inFlightMax: 4, waitingMax: 100 } })

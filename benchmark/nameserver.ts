@@ -1,10 +1,12 @@
 /**
  * What a nameserver costs: brokers register their topics and go on registering while clients ask for routes at a steady
- * rate; prints latencies from the intended start of each request, memory and processor time. The nameserver runs as a
- * process of its own.
+ * rate; prints latencies from the intended start of each request, memory and processor time. Nameserver, brokers and
+ * clients are a process each, so that neither load waits for the other.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../base/clock.ts'
@@ -44,6 +46,7 @@ const { values } = parseArgs({
     changed: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
     serve: { type: 'boolean', default: false },
+    ask: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -74,16 +77,30 @@ async function serve(): Promise<void> {
     log: silentLog,
   })
   systemTimer.every(1000, () => nameserver.tick(systemClock.now()))
+  const stalls = monitorEventLoopDelay({ resolution: 1 })
   process.send?.({ port: nameserver.address.port })
-  process.on('message', () =>
+  process.on('message', (message) => {
+    if (message === 'start') {
+      stalls.enable()
+      return
+    }
     process.send?.({
+      loopDelayMs: {
+        p99: stalls.percentile(99) / 1e6,
+        p999: stalls.percentile(99.9) / 1e6,
+        max: stalls.max / 1e6,
+      },
       registrations: nameserver.registrationCounts,
       placements: nameserver.routes.topics.placementCount,
       cachedBytes: nameserver.answers.keptBytes,
-    }),
-  )
+    })
+  })
   process.on('disconnect', () => process.exit(0))
 }
+
+/** How long the process was ready to run and had no processor: what a busy machine adds to latencies. */
+const waitedMs = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1_000_000
 
 const topicName = (at: number): string => `benchmark-topic-${String(at).padStart(7, '0')}`
 
@@ -153,11 +170,14 @@ class Broker {
   }
 }
 
+interface RouteLoad {
+  readonly routesPerSecond: number
+  readonly failures: number
+  readonly routeUs: ReturnType<Latencies['summary']>
+}
+
 /** Asks at a steady rate, whatever the answers do; latencies count from when a request was due. */
-async function askRoutes(
-  address: string,
-  seconds: number,
-): Promise<{ latencies: Latencies; failures: number }> {
+async function askRoutes(address: string, seconds: number): Promise<RouteLoad> {
   const clients = Array.from(
     { length: Number(values.connections) },
     () => new RemotingClient({ log: silentLog, clock: systemClock }),
@@ -166,30 +186,37 @@ async function askRoutes(
   const intervalMs = 1000 / Number(values.rate)
   let failures = 0
   let sent = 0
-  const pending = new Set<Promise<void>>()
+  let answered = 0
+  const ask = async (client: RemotingClient, topic: string, dueAt: number): Promise<void> => {
+    try {
+      await client.call(address, getRouteinfoByTopic, { topic }, { timeoutMs })
+      latencies.add((performance.now() - dueAt) * 1000)
+    } catch {
+      failures++
+    }
+    answered++
+  }
   const startedAt = performance.now()
   for (let now = startedAt; now - startedAt < seconds * 1000; now = performance.now()) {
-    while (startedAt + sent * intervalMs <= now) {
-      const dueAt = startedAt + sent * intervalMs
+    for (; startedAt + sent * intervalMs <= now; sent++) {
       const client = clients[sent % clients.length]
-      const topic = topicName((sent * 7919) % topicCount)
-      sent++
-      const call = client
-        ?.call(address, getRouteinfoByTopic, { topic }, { timeoutMs })
-        .then(
-          () => latencies.add((performance.now() - dueAt) * 1000),
-          () => {
-            failures++
-          },
-        )
-        .finally(() => call && pending.delete(call))
-      if (call) pending.add(call)
+      if (client) void ask(client, topicName((sent * 7919) % topicCount), startedAt + sent * intervalMs)
     }
     await sleep(1)
   }
-  await Promise.all(pending)
+  while (answered < sent) await sleep(10)
   for (const client of clients) client.close()
-  return { latencies, failures }
+  return { routesPerSecond: Math.round(latencies.count / seconds), failures, routeUs: latencies.summary() }
+}
+
+/** Warms up, says so, and measures from the next message on. */
+async function askAsChild(address: string): Promise<void> {
+  await askRoutes(address, 2)
+  process.send?.('warm')
+  await once(process, 'message')
+  const load = await askRoutes(address, Number(values.seconds))
+  process.send?.(load)
+  process.disconnect?.()
 }
 
 async function registerAgain(
@@ -231,26 +258,27 @@ async function main(): Promise<void> {
   const loadedMb = residentBytes(pid) / 2 ** 20
 
   const seconds = Number(values.seconds)
-  await askRoutes(address, 2)
+  const asker = fork(import.meta.filename, [...process.argv.slice(2), '--ask', address])
+  await once(asker, 'message')
   const cpuBefore = cpuSeconds(pid)
+  const waitedBefore = waitedMs(pid)
   const registrations = new Latencies()
-  const [{ latencies, failures }] = await Promise.all([
-    askRoutes(address, seconds),
-    registerAgain(brokers, seconds, registrations),
-  ])
+  asker.send('start')
+  child.send('start')
+  const loadDone = once(asker, 'message') as Promise<[RouteLoad]>
+  await registerAgain(brokers, seconds, registrations)
+  const [load] = await loadDone
   const cores = (cpuSeconds(pid) - cpuBefore) / seconds
-  const routes = latencies.summary()
   child.send('report')
   const [inside] = await once(child, 'message')
   const result = {
     topics: topicCount,
     brokers: brokerCount,
     perTopic,
-    routesPerSecond: Math.round(latencies.count / seconds),
-    failures,
-    routeUs: routes,
+    ...load,
     registrationUs: registrations.summary(),
     cores: Number(cores.toFixed(3)),
+    waitedForProcessorMs: Math.round(waitedMs(pid) - waitedBefore),
     idleMb: Math.round(idleMb),
     loadedMb: Math.round(loadedMb),
     afterLoadMb: Math.round(residentBytes(pid) / 2 ** 20),
@@ -264,4 +292,5 @@ async function main(): Promise<void> {
 
 if (values.help) console.log(HELP)
 else if (values.serve) await serve()
+else if (values.ask) await askAsChild(values.ask)
 else await main()

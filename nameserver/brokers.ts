@@ -19,8 +19,8 @@ export interface BrokerFacts {
   /** The connection that the registration came on: when it closes, the broker is gone. */
   readonly connection: object
   readonly filterServers: readonly string[]
-  /** Equal texts mean equal registration bodies. */
-  readonly fingerprint: string
+  /** Of the bodies that registered this version: several when a broker splits its topics over more than one. */
+  readonly fingerprints: ReadonlySet<string>
   /** How long it may be silent. */
   readonly timeoutMs: number
 }
@@ -38,7 +38,7 @@ export interface Broker extends BrokerFacts {
   readonly brokerId: number
   readonly group: BrokerGroup
   readonly seenAtMs: number
-  /** Nothing happened to the group's topics since the newest body was applied, so that an equal one changes nothing. */
+  /** Nothing happened to the group's topics since these bodies were applied, so that an equal one changes nothing. */
   readonly isApplied: boolean
 }
 
@@ -104,7 +104,7 @@ export class BrokerTable {
     own.dataVersion = facts.dataVersion
     own.connection = facts.connection
     own.filterServers = facts.filterServers
-    own.fingerprint = facts.fingerprint
+    own.fingerprints = facts.fingerprints
     own.timeoutMs = facts.timeoutMs
     own.seenAtMs = nowMs
     this.#setGroupFacts(own.group, groupFacts)
@@ -165,7 +165,7 @@ export class BrokerTable {
     ;(broker as OwnBroker).isApplied = true
   }
 
-  /** The next registration of each member is applied in full, also when its body is the same. */
+  /** The next registrations of each member are applied in full, also when their bodies are the same. */
   applyAgain(brokerName: string): void {
     for (const broker of this.#groups.get(brokerName)?.members.values() ?? []) broker.isApplied = false
   }

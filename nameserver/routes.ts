@@ -24,6 +24,7 @@ export interface Registration extends BrokerIdentity {
   /** Undefined for RocketMQ's 120 seconds. */
   readonly heartbeatTimeoutMs: number | undefined
   readonly dataVersion: DataVersion
+  /** Equal for equal bodies. */
   readonly fingerprint: string
   readonly connection: object
 }
@@ -75,6 +76,9 @@ export interface RouteLimits extends TopicLimits {
   readonly brokersMax: number
 }
 
+/** Bodies that are remembered of one broker and version. */
+const BODIES_MAX = 64
+
 /**
  * The state of a nameserver: brokers, their topics, and when each was last heard of. Knows no sockets and no clock: time
  * comes with each event as milliseconds of a clock that never goes back, and what others have to be told comes back as a value.
@@ -99,7 +103,7 @@ export class RouteTable {
     const broker = this.#known(registration)
     return (
       broker?.isApplied === true &&
-      broker.fingerprint === registration.fingerprint &&
+      broker.fingerprints.has(registration.fingerprint) &&
       isSameVersion(broker.dataVersion, registration.dataVersion)
     )
   }
@@ -129,7 +133,8 @@ export class RouteTable {
 
     const smallestBefore = group === undefined || group.members.size === 0 ? 0 : smallestIdOf(group)
     const isVersionChanged = this.isChanged(registration)
-    const broker = this.#enter(registration, known, content, nowMs)
+    const fingerprints = this.#fingerprintsAfter(registration, known, isComplete)
+    const broker = this.#enter(registration, known, content, fingerprints, nowMs)
     const isFirst = holder === undefined
     const topicsRefused =
       content === undefined
@@ -224,10 +229,23 @@ export class RouteTable {
     )
   }
 
+  /** Bodies of one version belong together, unless each of them says that it is all there is. */
+  #fingerprintsAfter(
+    { dataVersion, fingerprint }: Registration,
+    known: Broker | undefined,
+    isComplete: boolean,
+  ): ReadonlySet<string> {
+    if (known?.fingerprints.has(fingerprint) === true && known.isApplied) return known.fingerprints
+    const isOneOfMany = known?.isApplied === true && isSameVersion(known.dataVersion, dataVersion)
+    if (!isOneOfMany || isComplete || known.fingerprints.size >= BODIES_MAX) return new Set([fingerprint])
+    return new Set([...known.fingerprints, fingerprint])
+  }
+
   #enter(
     registration: Registration,
     known: Broker | undefined,
     content: RegisteredTopics | undefined,
+    fingerprints: ReadonlySet<string>,
     nowMs: number,
   ): Broker {
     const facts: BrokerFacts = {
@@ -235,7 +253,7 @@ export class RouteTable {
       dataVersion: registration.dataVersion,
       connection: registration.connection,
       filterServers: content?.filterServers ?? known?.filterServers ?? [],
-      fingerprint: registration.fingerprint,
+      fingerprints,
       timeoutMs: registration.heartbeatTimeoutMs ?? SILENCE_MAX_MS,
     }
     const groupFacts = {

@@ -91,6 +91,29 @@ test('an equal body under an equal version need not be read, unless something ha
   assert.equal(routes.isUnchanged(first), false, 'another member came')
 })
 
+test('the bodies of one version that a broker splits its topics over are all known', () => {
+  const routes = routeTable()
+  const part = (fingerprint: string) => registration({ fingerprint })
+  routes.register(part('1'), content('T1', 'T2'), false, 0)
+  routes.register(part('2'), content('T3', 'T4'), false, 0)
+  assert(routes.isUnchanged(part('1')) && routes.isUnchanged(part('2')))
+  routes.register(part('1'), undefined, false, 0)
+  assert(routes.isUnchanged(part('2')))
+  routes.deleteTopic('T3', undefined)
+  assert(!routes.isUnchanged(part('1')) && !routes.isUnchanged(part('2')))
+  routes.register(part('1'), content('T1', 'T2'), false, 0)
+  assert(routes.isUnchanged(part('1')) && !routes.isUnchanged(part('2')))
+  routes.register(part('2'), content('T3', 'T4'), false, 0)
+  assert.equal(shownRoutes(routes).length, 4)
+  const next = { ...part('3'), dataVersion: version(2) }
+  routes.register(next, content('T1', 'T2'), false, 0)
+  assert(!routes.isUnchanged({ ...next, fingerprint: '1' }))
+  // When each body says that it is all there is, only the newest one counts.
+  routes.register({ ...next, fingerprint: '4' }, content('T5', 'T6'), true, 0)
+  assert.equal(shownRoutes(routes).length, 2)
+  assert(!routes.isUnchanged(next))
+})
+
 test('a registration without anything new refreshes liveness, connection, zone and HA address', () => {
   const routes = routeTable()
   routes.register(registration(), content('T1', 'T2'), false, 0)

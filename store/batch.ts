@@ -13,6 +13,8 @@ export interface PendingPut {
   readonly properties: string
   /** Only for the system topic: the change record. */
   readonly change: ChangeNote | undefined
+  /** Answered when written, whatever the flush type. */
+  readonly skipsSync: boolean
   readonly answer: Answer
 }
 

@@ -235,6 +235,8 @@ export class CommitLog {
     this.#written = batch.end
     this.#parts.flusher.advance(batch)
     if (!this.#options.isSynced) return this.#onAcknowledged(batch)
+    // The second answer, at the acknowledgement, finds these settled.
+    for (const put of batch.puts) if (put.skipsSync) put.answer.stored(put, 'ok')
     this.#parts.flusher.sync((error) => {
       if (error === undefined) this.#onAcknowledged(batch)
       else this.#onSyncFailed(error, batch)

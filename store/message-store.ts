@@ -17,6 +17,7 @@ import type {
   GetResult,
   KeyQuery,
   KeyResult,
+  PutOptions,
   PutResult,
   QueueEntry,
   QueueRange,
@@ -40,8 +41,8 @@ class MessageStore implements Store {
     this.#parts = parts
   }
 
-  put(message: NewMessage): Promise<PutResult> {
-    return this.#parts.puts.one(message)
+  put(message: NewMessage, options?: PutOptions): Promise<PutResult> {
+    return this.#parts.puts.one(message, undefined, options?.skipsSync === true)
   }
 
   putAll(messages: readonly NewMessage[]): Promise<readonly PutResult[]> {

@@ -42,10 +42,12 @@ export class Puts {
     this.#gate = gate
   }
 
-  one(message: NewMessage, change?: ChangeNote): Promise<PutResult> {
+  one(message: NewMessage, change?: ChangeNote, skipsSync = false): Promise<PutResult> {
     const problem = this.#refusal() ?? this.#problemOf(message)
     if (problem !== undefined) return Promise.reject(problem)
-    return new Promise((resolve, reject) => this.#append(message, new OneAnswer(resolve, reject), change))
+    return new Promise((resolve, reject) =>
+      this.#append(message, new OneAnswer(resolve, reject), change, skipsSync),
+    )
   }
 
   all(messages: readonly NewMessage[]): Promise<readonly PutResult[]> {
@@ -55,7 +57,7 @@ export class Puts {
     if (messages.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       const answer = new GroupAnswer(messages.length, resolve, reject)
-      for (const message of messages) this.#append(message, answer, undefined)
+      for (const message of messages) this.#append(message, answer, undefined, false)
     })
   }
 
@@ -96,7 +98,7 @@ export class Puts {
     return recordSize(message) + BLANK_BYTES <= this.#limits.segmentSizeBytes
   }
 
-  #append(message: NewMessage, answer: Answer, change: ChangeNote | undefined): void {
+  #append(message: NewMessage, answer: Answer, change: ChangeNote | undefined, skipsSync: boolean): void {
     const sizeBytes = recordSize(message)
     const position: LogPosition = this.#log.place(sizeBytes)
     const queue = this.#queues.queue(this.#queues.topic(message.topic), message.queueId)
@@ -110,6 +112,7 @@ export class Puts {
       sysFlag: message.sysFlag,
       properties: message.properties,
       change,
+      skipsSync,
       answer,
     }
     const chunk = this.#log.reserve(sizeBytes)

@@ -11,7 +11,7 @@ import type { NewMessage } from '../message/message.ts'
  */
 export interface Store {
   /** Appends one message. Rejects with StoreError. */
-  put(message: NewMessage): Promise<PutResult>
+  put(message: NewMessage, options?: PutOptions): Promise<PutResult>
   /** Appends all or none, next to each other in the log. */
   putAll(messages: readonly NewMessage[]): Promise<readonly PutResult[]>
 
@@ -57,6 +57,11 @@ export interface Store {
   status(): StoreStatus
   /** Flushes everything, writes snapshots and checkpoint, removes the abort file. */
   close(): Promise<void>
+}
+
+export interface PutOptions {
+  /** Under SYNC_FLUSH: resolve when the write returned, without waiting for fdatasync (WAIT=false). Readable as ever. */
+  readonly skipsSync?: boolean
 }
 
 export interface PutResult {

@@ -13,7 +13,7 @@ import { RequestError } from '../../remoting/errors.ts'
 import type { Reply, Request } from '../../remoting/peer.ts'
 import type { sendHeader, sendReply } from '../../remoting/requests/send-message.ts'
 import { VERSION_MAX_RECONSUME } from '../../remoting/versions.ts'
-import type { PutResult } from '../../store/store.ts'
+import type { PutOptions, PutResult } from '../../store/store.ts'
 import type { BrokerParts } from '../parts.ts'
 import { isWritable } from '../permissions.ts'
 import { readSendProperties } from '../send-properties.ts'
@@ -53,6 +53,7 @@ interface OwnWords {
   readonly answerFields: Readonly<Record<string, string>>
 }
 
+const SKIPS_SYNC: PutOptions = { skipsSync: true }
 const RANDOM_QUEUE = -1
 const PERCENT = '%'.charCodeAt(0)
 const NOT_PREPARED = logPosition(0)
@@ -198,7 +199,6 @@ export class SendPath {
         ResponseCode.SYSTEM_ERROR,
         'accurate timer message is not enabled: this broker offers delay levels (property DELAY) only',
       )
-    if (!properties.isWaiting) this.waitOverrideCount++
     let stored = properties.kept + this.#own.properties
     if (!properties.hasUniqueKey) stored = withProperty(stored, Property.UNIQUE_KEY, this.#uniqueKey())
     if (target.isDeadLetter) stored = withProperty(stored, Property.DELAY, '-1')
@@ -218,11 +218,18 @@ export class SendPath {
     const isDelayed = delayLevel > 0 && !target.isDeadLetter
     const placed = isDelayed ? this.#parts.schedule.toDelayed(message, delayLevel) : message
     const startedMs = this.#parts.clock.monotonicMs()
-    return this.#parts.store.put(placed).then((result) => {
+    return this.#parts.store.put(placed, this.#waitOf(properties.isWaiting)).then((result) => {
       const elapsedMs = this.#parts.clock.monotonicMs() - startedMs
       this.#parts.stats.put(placed.topic, 1, result.sizeBytes, elapsedMs)
       return this.#answer(result, target.queueId, this.#offsetId(result.position))
     }, this.#failed)
+  }
+
+  /** WAIT=false is the sender's wish not to wait for the disk; it is counted, and granted unless that is switched off. */
+  #waitOf(isWaiting: boolean): PutOptions | undefined {
+    if (isWaiting) return undefined
+    this.waitOverrideCount++
+    return this.#parts.settings.allowClientWaitOverride ? SKIPS_SYNC : undefined
   }
 
   /** All messages or none, next to each other in one queue. */
@@ -234,7 +241,7 @@ export class SendPath {
     const outer = readSendProperties(header.properties, false)
     if (outer.isTransaction || isHalf(header.sysFlag))
       throw refusal('sending transaction message is forbidden: a batch cannot be transactional')
-    // The batch's own key and WAIT are not those of its messages.
+    // The batch's own key and WAIT are not those of its messages; a batch always waits for the disk.
     const shared = withoutProperties(outer.kept, isOfBatchAlone) + this.#own.properties
     const sysFlag = sysFlagOf(header.sysFlag, target.config)
     const messages = this.#decodeBatch(body).map((inner): NewMessage => {
@@ -256,7 +263,6 @@ export class SendPath {
           : withProperty(properties, Property.UNIQUE_KEY, this.#uniqueKey()),
       }
     })
-    if (!outer.isWaiting) this.waitOverrideCount++
     const startedMs = this.#parts.clock.monotonicMs()
     return this.#parts.store
       .putAll(messages)

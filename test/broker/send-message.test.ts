@@ -10,6 +10,7 @@ import type { Answer } from '../../remoting/peer.ts'
 import { sendBatchMessage } from '../../remoting/requests/send-batch-message.ts'
 import { sendMessage, type sendReply } from '../../remoting/requests/send-message.ts'
 import { sendMessageV2, type sendV2Header } from '../../remoting/requests/send-message-v2.ts'
+import { MemoryDisk } from '../../store/memory-disk.ts'
 import { startFakeNameserver, startTestBroker, type TestBroker, until } from '../support/broker-fixture.ts'
 
 type SendHeader = HeaderOf<typeof sendV2Header>
@@ -328,9 +329,30 @@ test('oneway sends are stored without an answer', async (t) => {
   await until('six messages', () => broker.broker.store.queueRange('T', 0).maxOffset === 6)
 })
 
-test('WAIT=false is counted', async (t) => {
-  const broker = await startTestBroker(t)
-  await send(broker, { properties: props({ WAIT: 'false' }) })
-  await send(broker, { properties: props({ WAIT: 'true' }) })
-  assert.equal(broker.broker.waitOverrideCount, 1)
+test('WAIT=false is counted, and does not wait for the disk unless that is switched off', async (t) => {
+  for (const isAllowed of [true, false]) {
+    let isHeld = false
+    const held: (() => void)[] = []
+    const disk = new MemoryDisk({
+      schedule: (run, operation) => {
+        if (isHeld && operation.kind === 'datasync') held.push(run)
+        else queueMicrotask(run)
+      },
+    })
+    const text = `flushDiskType=SYNC_FLUSH\nallowClientWaitOverride=${isAllowed}`
+    const broker = await startTestBroker(t, { disk, text })
+    await send(broker)
+    isHeld = true
+    const outcomes: string[] = []
+    const patient = send(broker, { properties: props({ WAIT: 'true' }) }).then(() => outcomes.push('patient'))
+    const hasty = send(broker, { properties: props({ WAIT: 'false' }) }).then(() => outcomes.push('hasty'))
+    await until('the sync to be under way', () => held.length > 0)
+    if (isAllowed) await hasty
+    assert.deepEqual(outcomes, isAllowed ? ['hasty'] : [])
+    assert.equal(broker.broker.store.queueRange('T', 0).maxOffset, 1, 'not readable before it is durable')
+    isHeld = false
+    for (const run of held.splice(0)) run()
+    await Promise.all([patient, hasty])
+    assert.equal(broker.broker.waitOverrideCount, 1)
+  }
 })

@@ -83,12 +83,12 @@ export class Producer implements AsyncDisposable {
    * Sends one message and waits for the broker's answer. Rejects with IllegalMessageError (nothing was sent),
    * TopicNotFoundError, SendError (all attempts failed), ClosedError, or the signal's reason.
    */
-  send(message: OutgoingMessage, options: SendOptions = {}): Promise<SendResult> {
+  async send(message: OutgoingMessage, options: SendOptions = {}): Promise<SendResult> {
     return this.#deliver(this.#encode(message), options)
   }
 
   /** Sends messages of one topic as one request: all are stored, or none. */
-  sendBatch(messages: readonly OutgoingMessage[], options: SendOptions = {}): Promise<SendResult> {
+  async sendBatch(messages: readonly OutgoingMessage[], options: SendOptions = {}): Promise<SendResult> {
     return this.#deliver(this.#encodeBatch(messages), options)
   }
 

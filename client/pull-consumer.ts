@@ -50,7 +50,7 @@ export class PullConsumer implements SessionConsumer, AsyncDisposable, AsyncIter
   readonly #positions = new Map<string, { queue: MessageQueue; offset: number }>()
   readonly #abort = new AbortController()
   /** Queues with a pull under way, or with an answer that waits in #ready. */
-  readonly #polling = new Set<string>()
+  readonly #polling = new Map<string, AbortController>()
   /** Answers that came and were not handed out yet; their queues' positions move when they are. */
   readonly #ready: Ready[] = []
   #wake: (() => void) | undefined
@@ -128,7 +128,11 @@ export class PullConsumer implements SessionConsumer, AsyncDisposable, AsyncIter
   }
 
   seek(queue: MessageQueue, offset: number): void {
-    this.#positions.set(queueKey(queue), { queue, offset })
+    const key = queueKey(queue)
+    this.#positions.set(key, { queue, offset })
+    // A pull that waits at the old position would keep the queue from being read at the new one.
+    this.#polling.get(key)?.abort()
+    this.#polling.delete(key)
   }
 
   minOffset = (queue: MessageQueue): Promise<number> => minOffset(this.#session, queue)
@@ -188,6 +192,8 @@ export class PullConsumer implements SessionConsumer, AsyncDisposable, AsyncIter
   async close(): Promise<void> {
     if (this.#abort.signal.aborted) return
     this.#abort.abort()
+    for (const controller of this.#polling.values()) controller.abort()
+    this.#polling.clear()
     this.#cancelRebalance?.()
     if (this.#tags.size > 0) await this.#session.removeConsumer(this.group)
   }
@@ -209,7 +215,9 @@ export class PullConsumer implements SessionConsumer, AsyncDisposable, AsyncIter
   }
 
   async #pollQueue(key: string, queue: MessageQueue, offset: number): Promise<void> {
-    this.#polling.add(key)
+    const controller = new AbortController()
+    this.#polling.set(key, controller)
+    const isCurrent = (): boolean => this.#polling.get(key) === controller
     try {
       const { messages, nextOffset } = await pull(this.#session, {
         group: this.group,
@@ -219,16 +227,16 @@ export class PullConsumer implements SessionConsumer, AsyncDisposable, AsyncIter
         suspendMs: this.#options.pollTimeoutMs ?? 15_000,
         tags: this.#tags.get(queue.topic) ?? '*',
         registeredVersion: undefined,
-        signal: this.#abort.signal,
+        signal: controller.signal,
       })
+      if (!isCurrent()) return
       this.#ready.push({ queue, offset, nextOffset, messages })
       this.#wake?.()
     } catch (error) {
-      if (!this.#abort.signal.aborted) {
-        this.#session.log.warn('client.pull-failed', { queue, error })
-        await this.#waitMs(1000)
-      }
-      this.#polling.delete(key)
+      if (!isCurrent()) return
+      this.#session.log.warn('client.pull-failed', { queue, error })
+      await this.#waitMs(1000)
+      if (isCurrent()) this.#polling.delete(key)
     }
   }
 

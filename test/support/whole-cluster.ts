@@ -1,0 +1,77 @@
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../base/clock.ts'
+import { silentLog } from '../../base/log.ts'
+import { timestamp } from '../../base/units.ts'
+import { type Client, type ClientOptions, connect } from '../../client/client.ts'
+import { startNameserver } from '../../nameserver/nameserver.ts'
+import { loadSettings } from '../../settings/load.ts'
+import { nameserverKeySet } from '../../settings/nameserver.ts'
+import { startTestBroker, type TestBroker, temporaryFolder, until } from './broker-fixture.ts'
+
+export interface WholeCluster {
+  readonly nameservers: string
+  readonly brokers: readonly TestBroker[]
+  /** A client that is closed with the test. */
+  client(options?: Partial<ClientOptions>): Client
+  /** Stops a broker and starts it again on the same folder and port. */
+  restartBroker(index?: number): Promise<void>
+}
+
+/** A nameserver and brokers in this process, over real sockets and files. Gone when the test ends. */
+export async function startWholeCluster(
+  t: TestContext,
+  options: { readonly brokers?: number; readonly text?: string } = {},
+): Promise<WholeCluster> {
+  const { settings } = loadSettings(nameserverKeySet, {
+    files: [{ name: 'test.conf', text: 'listenPort=0\nbindAddress=127.0.0.1' }],
+    environment: {},
+    commandLine: [],
+    surroundings: { hostName: 'test-host', homeFolder: '/nowhere', firstAddress: '127.0.0.1' },
+  })
+  const nameserver = await startNameserver({
+    settings,
+    storeSettings: async () => undefined,
+    kvStorage: { read: async () => undefined, write: async () => undefined },
+    clock: systemClock,
+    log: silentLog,
+  })
+  const ticking = setInterval(() => nameserver.tick(timestamp(Date.now())), 100)
+  const nameservers = `127.0.0.1:${nameserver.address.port}`
+  const folders = await Promise.all(Array.from({ length: options.brokers ?? 1 }, () => temporaryFolder(t)))
+  const start = (index: number, port = 0): Promise<TestBroker> =>
+    startTestBroker(t, {
+      folder: folders[index] ?? '',
+      text: [
+        `brokerName=broker-${index}`,
+        `namesrvAddr=${nameservers}`,
+        `listenPort=${port}`,
+        options.text ?? '',
+      ].join('\n'),
+    })
+  const brokers = await Promise.all(folders.map((_, index) => start(index)))
+  const isRouted = (count: number): boolean =>
+    [...nameserver.routes.topics.entries()].some(
+      ([topic, { queueData }]) => topic === 'BenchmarkTest' && queueData.length === count,
+    )
+  await until('all brokers are registered', () => isRouted(brokers.length))
+  t.after(async () => {
+    clearInterval(ticking)
+    await nameserver.stop()
+  })
+  return {
+    nameservers,
+    brokers,
+    client(clientOptions = {}) {
+      const client = connect({ nameservers, ...clientOptions })
+      t.after(() => client.close())
+      return client
+    },
+    async restartBroker(index = 0) {
+      const old = brokers[index]
+      if (!old) throw new Error(`no broker ${index}`)
+      await old.stop()
+      brokers[index] = await start(index, Number(old.address.split(':')[1]))
+      await until('the broker is registered again', () => isRouted(brokers.length))
+    },
+  }
+}

@@ -31,6 +31,10 @@ export interface MemoryDiskOptions {
   /** For modification times. */
   readonly nowMs?: () => number
   readonly isRecording?: boolean
+  /** Goes on with the record of another disk. */
+  readonly record?: RecordEntry[]
+  /** Faults that are set, and the count of operations so far. */
+  readonly faults?: FaultPlan
   /** Sees what every read returns and may change it: bit rot that a checksum has to find. */
   readonly onRead?: (path: string, position: number, bytes: Uint8Array) => void
 }
@@ -41,13 +45,13 @@ export interface MemoryDiskOptions {
  */
 export class MemoryDisk implements Disk {
   readonly tree: MemoryTree
-  readonly record: RecordEntry[] = []
+  readonly record: RecordEntry[]
   capacityBytes: number
   readonly #schedule: (run: () => void, operation: Operation) => void
   readonly #nowMs: () => number
   readonly #isRecording: boolean
-  readonly #onRead: MemoryDiskOptions['onRead']
-  readonly #faults = new FaultPlan()
+  readonly #options: MemoryDiskOptions
+  readonly #faults: FaultPlan
   readonly #locks = new Set<string>()
   #isOff = false
 
@@ -57,7 +61,9 @@ export class MemoryDisk implements Disk {
     this.#schedule = options.schedule ?? ((run) => queueMicrotask(run))
     this.#nowMs = options.nowMs ?? (() => 0)
     this.#isRecording = options.isRecording ?? true
-    this.#onRead = options.onRead
+    this.record = options.record ?? []
+    this.#faults = options.faults ?? new FaultPlan()
+    this.#options = options
   }
 
   /** Puts a remark into the record, between the operations before and after it. */
@@ -81,6 +87,16 @@ export class MemoryDisk implements Disk {
   /** From now on nothing takes effect and nothing completes: the process that used this disk is gone. */
   powerOff(): void {
     this.#isOff = true
+  }
+
+  /**
+   * The process is killed and another one starts: what was under way is dropped, what was done stays, unsynced as it was;
+   * faults and counts go on. The one before must use the old disk, the one after the returned one.
+   */
+  restart(): MemoryDisk {
+    this.powerOff()
+    const { tree, record, capacityBytes } = this
+    return new MemoryDisk({ ...this.#options, tree, record, capacityBytes, faults: this.#faults })
   }
 
   open(path: string, options: { readonly create?: boolean } = {}): Promise<DiskFile> {
@@ -278,7 +294,7 @@ export class MemoryDisk implements Disk {
   ): Promise<number> {
     return this.#run('read', path, () => {
       const count = file.content.read(buffer, offset, length, position)
-      this.#onRead?.(path, position, buffer.subarray(offset, offset + count))
+      this.#options.onRead?.(path, position, buffer.subarray(offset, offset + count))
       return count
     })
   }
@@ -300,9 +316,10 @@ export class MemoryDisk implements Disk {
   }
 
   #change(operation: Operation, changes: readonly Change[]): void {
-    const nowMs = this.#nowMs()
-    for (const change of changes) this.tree.apply(change, nowMs)
-    if (this.#isRecording && changes.length > 0) this.record.push({ kind: 'changes', operation, changes })
+    const atMs = this.#nowMs()
+    for (const change of changes) this.tree.apply(change, atMs)
+    if (this.#isRecording && changes.length > 0)
+      this.record.push({ kind: 'changes', operation, changes, atMs })
   }
 
   #run<T>(

@@ -29,7 +29,13 @@ export interface Operation {
  * the sync was issued, and a sync that failed vouches for nothing. A `mark` is whatever the test wants to remember.
  */
 export type RecordEntry =
-  | { readonly kind: 'changes'; readonly operation: Operation; readonly changes: readonly Change[] }
+  | {
+      readonly kind: 'changes'
+      readonly operation: Operation
+      readonly changes: readonly Change[]
+      /** Modification time that they gave. */
+      readonly atMs: number
+    }
   | {
       readonly kind: 'sync'
       readonly operation: Operation

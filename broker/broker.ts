@@ -66,7 +66,7 @@ export interface Broker {
 
 /** The grain of delays and long polls; everything slower looks at the clock itself. */
 export const TICK_INTERVAL_MS = 100
-/** Connections, clients and locks have time-outs of many seconds. */
+/** Connections and locks have time-outs of many seconds. */
 const SLOW_TICK_MS = 1000
 /** pullThreadPoolQueueCapacity of RocketMQ: about 1 KB each. */
 const PARKED_PULLS_MAX = 100_000
@@ -258,6 +258,7 @@ class RunningBroker implements Broker {
     this.#store?.tick(now)
     this.#schedule.tick(now)
     this.#longPolls.tick(nowMs)
+    this.#clients.tick(nowMs)
     this.#offsets.tick(nowMs)
     this.#registration?.tick(nowMs)
     if (nowMs < this.#slowTickAtMs) return
@@ -265,7 +266,6 @@ class RunningBroker implements Broker {
     this.#server?.tick(now)
     this.#fastServer?.tick(now)
     this.#caller?.tick(now)
-    this.#clients.tick(nowMs)
     this.#queueLocks.tick(nowMs)
     this.#stats.tick(now)
   }

@@ -15,6 +15,12 @@ export interface LiveSettingsParts {
   readonly clock: Clock
 }
 
+/**
+ * Keys that name files, addresses or secrets, those without an effect here included: whoever may send requests must not lead the
+ * broker elsewhere, now or at the next start (CVE-2023-33246 of RocketMQ).
+ */
+const PROTECTED = /Path|Addr|Home|Credential|AuthenticationUser|Target|Peers|Host|Port|IP[12]$|FileName/i
+
 type Asked = readonly (readonly [key: string, text: string])[]
 
 /**
@@ -55,7 +61,18 @@ export class LiveSettings {
     return change
   }
 
+  #refuseProtected(asked: Asked): void {
+    const shown = this.#settings as Readonly<Record<string, unknown>>
+    for (const [name, text] of asked) {
+      if (!PROTECTED.test(name)) continue
+      const current = Object.hasOwn(shown, name) ? shown[name] : brokerKeySet.ignored.get(name)?.default
+      if (current !== undefined && String(current) !== text.trim())
+        throw forbidden(`${name} cannot be changed while the process runs`)
+    }
+  }
+
   async #change(asked: Asked): Promise<Changes> {
+    this.#refuseProtected(asked)
     const before = { ...this.#settings }
     const changes = applied(this.#settings, asked)
     if (changes.changed.size === 0) return changes
@@ -75,16 +92,15 @@ export class LiveSettings {
   }
 }
 
+const forbidden = (detail: string): RequestError =>
+  new RequestError(ResponseCode.NO_PERMISSION, `Can not update config in black list: ${detail}`)
+
 function applied(settings: BrokerSettings, asked: Asked): Changes {
   try {
     return changeSettings(brokerKeySet, settings, asked)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const isForbidden = error.problems.some((problem) => problem.isForbidden === true)
-    throw new RequestError(
-      isForbidden ? ResponseCode.NO_PERMISSION : ResponseCode.INVALID_PARAMETER,
-      isForbidden ? `Can not update config in black list: ${error.message}` : error.message,
-      { cause: error },
-    )
+    if (error.problems.some((problem) => problem.isForbidden === true)) throw forbidden(error.message)
+    throw new RequestError(ResponseCode.INVALID_PARAMETER, error.message, { cause: error })
   }
 }

@@ -74,7 +74,9 @@ export class RouteAnswers {
 
   #encoded(placement: Placement, view: RouteView): EncodedPlacement {
     if (this.#brokersVersion !== this.#routes.brokers.version) this.#forgetAll()
-    const key = `${view.isStandardJson ? 's' : 'b'}${view.showsActingMaster ? 'a' : ''} ${view.zoneName?.toLowerCase() ?? ''}`
+    const form = view.isStandardJson ? 's' : 'b'
+    const zone = view.zoneName === undefined ? '' : ` ${view.zoneName.toLowerCase()}`
+    const key = form + (view.showsActingMaster ? 'a' : '') + zone
     let views = this.#kept.get(placement)
     let encoded = views?.get(key)
     if (encoded !== undefined) return encoded

@@ -10,6 +10,9 @@ import type { NameserverParts } from '../parts.ts'
 const ZONE_MODE = '__ZONE_MODE'
 export const ZONE_NAME = '__ZONE_NAME'
 
+/** Characters of an unknown topic in the answer; no topic has a longer name. */
+const TOPIC_SHOWN_MAX = 255
+
 type RouteRequest = Request<typeof getRouteinfoByTopic.header>
 
 export function handleGetRouteinfoByTopic(request: RouteRequest, parts: NameserverParts): Reply<NoFields> {
@@ -40,7 +43,7 @@ function replyTo(
   if (body === undefined)
     return {
       code: ResponseCode.TOPIC_NOT_EXIST,
-      remark: `No topic route info in name server for the topic: ${topic}`,
+      remark: `No topic route info in name server for the topic: ${topic.slice(0, TOPIC_SHOWN_MAX)}`,
     }
   return { body }
 }

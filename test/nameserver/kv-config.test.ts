@@ -141,6 +141,7 @@ test('when a write fails, everything since the last good one is taken back and e
   assert.equal(kv.entryCount, 1)
   storage.failure = undefined
   storage.isHeld = false
+  await kv.put('n', 'a', '1')
   await kv.put('n', 'c', '3')
   assert.equal(storage.text, '{"configTable":{"n":{"a":"1","c":"3"}}}')
 })

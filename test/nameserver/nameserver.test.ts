@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { deflateSync } from 'node:zlib'
+import { deflateSync, inflateSync } from 'node:zlib'
 import { systemClock } from '../../base/clock.ts'
 import { crc31 } from '../../base/crc32.ts'
 import { silentLog } from '../../base/log.ts'
@@ -167,7 +167,9 @@ test('a compressed body is read, also when the header does not say that it is on
   await register({ ...master, compressed: true }, body)
   assert.equal((await route('T2')).queueDatas[0]?.readQueueNums, 8)
   await register({ ...slave, compressed: false }, body)
-  await register({ ...slave, compressed: false }, body)
+  const small = deflateSync(inflateSync(body), { windowBits: 9 })
+  assert.notEqual(small[0], body[0])
+  await register({ ...slave, compressed: true }, small)
   assert.equal(nameserver.routes.brokers.size, 2)
 })
 
@@ -347,8 +349,9 @@ test('unit topics are listed by their flag', async () => {
   assert.deepEqual(await list(getHasUnitSubUnunitTopicList), ['T2'])
 })
 
-test('a broker asks whether it has to register', async () => {
-  const { address, connect } = await start()
+test('a broker asks whether it has to register, which is a sign of life', async () => {
+  const clock = new ManualClock()
+  const { address, connect, nameserver } = await start({ clock })
   const client = connect()
   const { brokerName, brokerAddr, clusterName, brokerId } = master
   const query = async (counter: number) => {
@@ -364,6 +367,9 @@ test('a broker asks whether it has to register', async () => {
   await caller(address, client).register(master, registrationBody(['T1', 'T2'], 1))
   assert.deepEqual(await query(1), [false, 1])
   assert.deepEqual(await query(2), [true, 1])
+  clock.advance(7000)
+  await query(2)
+  assert.equal(nameserver.routes.brokers.find(clusterName, brokerAddr)?.seenAtMs, clock.monotonicMs())
 })
 
 test('one topic is registered by itself and deleted in one cluster', async () => {
@@ -452,6 +458,19 @@ test('settings are shown and changed, but not those on the black list', async ()
   await update('')
   await update('orderMessageEnable=true')
   assert.equal(stored.length, 1)
+})
+
+test('a changed setting counts for registrations that are otherwise unchanged', async () => {
+  const { address, connect } = await start()
+  const client = connect()
+  const { register, route } = caller(address, client)
+  await register(master, registrationBody(['T1', 'T2', 'T3'], 1))
+  await register(master, registrationBody(['T1', 'T2'], 2))
+  assert.equal((await route('T3')).queueDatas.length, 1)
+  const body = Buffer.from('deleteTopicWithBrokerRegistration=true')
+  await client.call(address, updateNamesrvConfig, {}, { timeoutMs, body })
+  await register(master, registrationBody(['T1', 'T2'], 2))
+  await assert.rejects(route('T3'), { code: 17 })
 })
 
 test('settings that cannot be stored stay as they were', async () => {

@@ -80,6 +80,21 @@ test('answers follow every change of brokers and topics', () => {
     [['broker-a', { 0: '10.0.0.1:10911', 1: '10.0.0.2:10911' }, 'z']],
     [['broker-a', 6]],
   ])
+  routes.register(
+    slave({ brokerAddr: '10.0.0.3:10911', brokerId: 2, zoneName: 'z' }),
+    content('T', 'U'),
+    false,
+    0,
+  )
+  assert.deepEqual(shown(), [
+    [['broker-a', { 0: '10.0.0.1:10911', 1: '10.0.0.2:10911', 2: '10.0.0.3:10911' }, 'z']],
+    [['broker-a', 6]],
+  ])
+  routes.unregister('C', 'broker-a', '10.0.0.3:10911')
+  assert.deepEqual(shown(), [
+    [['broker-a', { 0: '10.0.0.1:10911', 1: '10.0.0.2:10911' }, 'z']],
+    [['broker-a', 6]],
+  ])
   routes.wipeWritePerm('broker-a')
   routes.register(
     registration({ brokerName: 'broker-0', brokerAddr: '10.0.1.1:10911' }),

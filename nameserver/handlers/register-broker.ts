@@ -7,8 +7,8 @@ import { ORDER_TOPIC_CONFIG } from '../kv-config.ts'
 import type { NameserverParts } from '../parts.ts'
 import { decodeRegistration, fingerprintOf, peekDataVersion } from '../registration-body.ts'
 import type { RegisterOutcome, Registration } from '../routes.ts'
-import { checkName } from './broker-identity.ts'
 import { ZONE_NAME } from './get-routeinfo-by-topic.ts'
+import { checkName } from './names.ts'
 
 type RegisterRequest = Request<typeof registerBroker.header>
 type Answer = Reply<typeof registerBroker.reply>

@@ -43,8 +43,6 @@ const invalid = (name: string, text: string, allowed: string): RequestError =>
 
 const DIGIT_0 = 48
 const MINUS = 45
-/** Any number of this many digits is a safe integer. */
-const SAFE_DIGITS = 15
 
 /** Decimal digits with an optional minus, as Java's Long.parseLong takes them; NaN for anything else. */
 function parseInteger(text: string): number {
@@ -57,8 +55,7 @@ function parseInteger(text: string): number {
     if (digit < 0 || digit > 9) return Number.NaN
     value = value * 10 + digit
   }
-  // Beyond 15 digits the sum above may have been rounded; Number() rounds once and isSafeInteger judges the result.
-  if (text.length - start > SAFE_DIGITS) return Number(text)
+  // Exact up to 2^53 - 1, and beyond that what was rounded stays beyond: the caller's bounds refuse it.
   return isNegative && value !== 0 ? -value : value
 }
 
@@ -108,6 +105,19 @@ export const clampedLong = (wireName?: string): Field<number> => ({
     const value = parseInteger(text)
     if (Number.isNaN(value)) throw invalid(name, text, 'an integer')
     return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value))
+  },
+})
+
+/**
+ * A long that is only compared with other readings of the same kind. The Go client counts nanoseconds, past 2^53 these days:
+ * the nearest number keeps their order and makes equal ones equal.
+ */
+export const roundedLong = (wireName?: string): Field<number> => ({
+  ...long(wireName),
+  decode(text, name) {
+    const value = parseInteger(text)
+    if (Number.isNaN(value) || Math.abs(value) > 2 ** 63) throw invalid(name, text, 'a 64-bit integer')
+    return value
   },
 })
 

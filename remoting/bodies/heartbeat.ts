@@ -1,4 +1,15 @@
-import { body, flag, integer, list, oneOf, orElse, shape, type TypeOf, text } from './schema.ts'
+import {
+  body,
+  flag,
+  integer,
+  list,
+  oneOf,
+  orElse,
+  roundedInteger,
+  shape,
+  type TypeOf,
+  text,
+} from './schema.ts'
 
 /** What a consumer wants of one topic. A larger subVersion replaces a smaller one (protocol §1.9). */
 export const subscriptionData = shape({
@@ -7,8 +18,8 @@ export const subscriptionData = shape({
   tagsSet: list(text),
   /** Java hash codes of the tags. */
   codeSet: list(integer),
-  /** Milliseconds. */
-  subVersion: orElse(integer, 0),
+  /** Milliseconds; nanoseconds from Go. */
+  subVersion: orElse(roundedInteger, 0),
   /** TAG or SQL92; anything else is TAG to a Java broker. */
   expressionType: orElse(text, 'TAG'),
   classFilterMode: orElse(flag, false),

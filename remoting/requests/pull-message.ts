@@ -1,4 +1,4 @@
-import { clampedLong, int, long, optional, orElse, string } from '../fields.ts'
+import { clampedLong, int, long, optional, orElse, roundedLong, string } from '../fields.ts'
 import { request } from '../request.ts'
 
 export const pullHeader = {
@@ -11,7 +11,7 @@ export const pullHeader = {
   commitOffset: orElse(clampedLong(), 0),
   suspendTimeoutMillis: orElse(clampedLong(), 0),
   subscription: optional(string()),
-  subVersion: orElse(long(), 0),
+  subVersion: orElse(roundedLong(), 0),
   expressionType: optional(string()),
   maxMsgBytes: optional(int()),
   requestSource: optional(int()),

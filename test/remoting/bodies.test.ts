@@ -24,6 +24,7 @@ import { topicConfigBody, topicConfigTableBody } from '../../remoting/bodies/top
 import { topicListBody } from '../../remoting/bodies/topic-list.ts'
 import { encodeFastjsonRoute, topicRouteBody } from '../../remoting/bodies/topic-route.ts'
 import { RequestError } from '../../remoting/errors.ts'
+import { roundedLong } from '../../remoting/fields.ts'
 
 const all = {
   assignmentsBody,
@@ -117,6 +118,19 @@ test('a heartbeat of the C++ client is read: enums by ordinal, numbers as string
     expressionType: 'TAG',
     classFilterMode: false,
   })
+})
+
+test('the Go client counts subscription versions in nanoseconds: their order is kept and equal ones stay equal', () => {
+  const version = (digits: string): number | undefined =>
+    heartbeatBody.decode(
+      Buffer.from(
+        `{"clientID":"c","consumerDataSet":[{"groupName":"g","subscriptionDataSet":[{"topic":"T","subVersion":${digits}}]}]}`,
+      ),
+    ).consumerDataSet[0]?.subscriptionDataSet[0]?.subVersion
+  const first = version('1795580171560115700') ?? 0
+  assert(first < (version('1795580171561115700') ?? 0))
+  assert.equal(roundedLong().decode('1795580171560115700', 'subVersion'), first)
+  assert.throws(() => version('1e30'), /subVersion: 1e\+30 is not a 64-bit integer/)
 })
 
 test('errors name the place in the body and what is allowed', () => {

@@ -135,7 +135,7 @@ test('test files are named so that the runner finds them', () => {
     (file) =>
       roomOf(file) === 'test' &&
       !file.endsWith('.test.ts') &&
-      !/^test\/(support|interop|crash|kill|folder)\//.test(file),
+      !/^test\/(support|interop|crash|kill|folder|readme)\//.test(file),
   )
   assert.deepEqual(odd, [])
 })

@@ -53,7 +53,8 @@ function decodeInner(batch: Buffer, at: number, messages: InnerMessage[], bodyMa
   if (bodyBytes > bodyMaxBytes) throw wrong(`body of ${bodyBytes} bytes, at most ${bodyMaxBytes} are allowed`)
   const propertiesAt = at + HEAD_BYTES + bodyBytes
   const propertiesBytes = batch.readInt16BE(propertiesAt)
-  if (propertiesBytes < 0 || propertiesAt + 2 + propertiesBytes !== at + size)
+  // A negative length fails here, too: the body left at least these two bytes.
+  if (propertiesAt + 2 + propertiesBytes !== at + size)
     throw wrong(`properties of ${propertiesBytes} bytes do not end it`)
   messages.push({
     flag: batch.readInt32BE(at + 12),

@@ -223,6 +223,14 @@ test('verifying is total: no bytes make it throw or read beyond their end', () =
     { numRuns: 3000 },
   )
   assert.equal(verifyRecord(Buffer.alloc(200), 0, 200).kind, 'bad')
+  // The shortest record that says its hosts are long ones: they alone would reach beyond it.
+  const shortest = encoded({ topic: '', body: Buffer.alloc(0), properties: '' })
+  assert.equal(verifyRecord(shortest, 0, shortest.length).kind, 'record')
+  shortest[39] = 0x30
+  assert.deepEqual(verifyRecord(shortest, 0, shortest.length), {
+    kind: 'bad',
+    reason: 'hosts reach beyond the record',
+  })
   assert.equal(verifyRecord(encoded(), 0, 115, { maxSizeBytes: 100 }).kind, 'bad')
 })
 

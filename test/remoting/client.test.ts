@@ -157,6 +157,7 @@ test('a server that goes away is left, and the call repeated once on a new conne
   await client.tell(address, heartBeat, {})
   assert.equal((await ask(client, address)).header.offset, 5)
   assert.equal(server.acceptedCount, 2)
+  await until(() => server.connections.size === 1, 'the old connection closes')
   await assert.rejects(
     ask(client, address, 9),
     (error) => error instanceof RequestError && error.code === 1500,

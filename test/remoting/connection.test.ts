@@ -184,6 +184,27 @@ test('a call without an answer ends by its time limit, and a late answer is drop
   assert.equal(near.strayAnswers, 1)
 })
 
+test('each call has its own deadline, whichever was made first', async () => {
+  const { near, clock } = wire({ dispatcher: echoing() })
+  const ended: number[] = []
+  const calls = [30, 5, 15].map((timeoutMs) =>
+    near
+      .call(getMaxOffset, { topic: 'T', queueId: 1 }, { timeoutMs })
+      .catch(() => void ended.push(timeoutMs)),
+  )
+  for (const [ms, count] of [
+    [5, 1],
+    [10, 2],
+    [15, 3],
+  ] as const) {
+    clock.advance(ms)
+    await until(() => ended.length >= count)
+    assert.equal(ended.length, count)
+  }
+  await Promise.all(calls)
+  assert.deepEqual(ended, [5, 15, 30])
+})
+
 test('a call can be aborted, before and while it waits', async () => {
   const { near, far } = wire({ dispatcher: echoing() })
   const controller = new AbortController()

@@ -88,6 +88,12 @@ test('large bodies are passed on uncopied, neighbours in memory as one view', ()
   )
   const [command] = commandsIn(parts)
   assert.equal(command?.body.length, 30_000)
+
+  // The same offsets in other memory are no neighbours.
+  const [one, two] = [Buffer.alloc(10_000, 1), Buffer.alloc(10_000, 2)]
+  outbox.addFrame(HEADER_JSON, head({}), '', undefined, [one.subarray(0, 5000), two.subarray(5000)])
+  const mixed = commandsIn(outbox.take(Number.POSITIVE_INFINITY))[0]?.body
+  assert.deepEqual([mixed?.length, mixed?.[4999], mixed?.[5000]], [10_000, 1, 2])
 })
 
 test('a header longer than a slab goes out whole', () => {

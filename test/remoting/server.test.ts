@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
 import { type LogFields, silentLog } from '../../base/log.ts'
 import { timestamp } from '../../base/units.ts'
-import { encodeFrame } from '../../remoting/command.ts'
+import { decodeCommand, encodeFrame } from '../../remoting/command.ts'
 import { Dispatcher } from '../../remoting/dispatch.ts'
 import { portOwner } from '../../remoting/port-owner.ts'
 import { getMaxOffset } from '../../remoting/requests/get-max-offset.ts'
@@ -185,8 +185,13 @@ test('closing waits for the work under way, refuses new work and new connections
   await until(() => [...server.connections].some(({ inFlight }) => inFlight === 1))
   const closed = server.close({ graceMs: 5000 })
   await assert.rejects(once(connect({ host: '127.0.0.1', port }), 'connect'))
+  const refused = once(socket, 'data')
+  socket.write(encodeFrame(head({ code: 30, opaque: 8, version: 479 }), { topic: 'T', queueId: '1' }))
+  assert.equal(decodeCommand((await refused)[0]).code, 1500)
+  assert(await answer, 'the first bytes on the socket')
+  const last = once(socket, 'data')
   resolve()
-  assert(await answer)
+  assert.equal(decodeCommand((await last)[0]).code, 0)
   await closed
   assert.equal(server.connections.size, 0)
 

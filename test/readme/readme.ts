@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -82,13 +83,23 @@ function startBlock(text: string, cwd: string): Promise<ChildProcess> {
   })
 }
 
-/** Ctrl-C to the whole foreground group, as a terminal sends it. */
-function interrupt(child: ChildProcess): Promise<number | null> {
+/** Ctrl-C to the whole foreground group, as a terminal sends it. Resolves to how the shell around it ended. */
+function interrupt(child: ChildProcess): Promise<string> {
   return new Promise((done) => {
-    child.on('close', (code) => done(code))
+    child.on('close', (code, signal) => done(String(code ?? signal)))
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT')
   })
 }
+
+const isListening = (port: number): Promise<boolean> =>
+  new Promise((done) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      done(true)
+    })
+    socket.on('error', () => done(false))
+  })
 
 const folder = mkdtempSync(join(tmpdir(), 'rocketcluster-readme-'))
 const clone = join(folder, 'rocketcluster')
@@ -145,13 +156,17 @@ try {
       )
       const received = new Set(output.match(/msgId=[0-9A-F]+/g)).size
       console.log(`        ${received} messages received`)
-      if (received < 1100) throw new Error(`only ${received} of 1100 came:\n${output.slice(-1000)}`)
+      // The first hundred went to this group before, by our own quickstart.
+      if (received < 1000) throw new Error(`only ${received} of 1000 came:\n${output.slice(-1000)}`)
     })
   } else console.log(`skipped the stock Java quickstart: no ${shared}/java/run`)
   for (const child of background) {
     await check('Ctrl-C ends it cleanly', async () => {
-      const code = await interrupt(child)
-      if (code !== 0) throw new Error(`exit status ${code}`)
+      const end = await interrupt(child)
+      // npm and bash end by the signal themselves; what counts is that nothing is left.
+      if (!['0', '130', 'SIGINT'].includes(end)) throw new Error(`ended with ${end}`)
+      for (const port of [9876, 10911])
+        if (await isListening(port)) throw new Error(`port ${port} is still served`)
     })
   }
 } finally {

@@ -75,6 +75,12 @@ export const isSystemTopic = (topic: string): boolean =>
 
 export const systemTopics = (): readonly string[] => [...SYSTEM_TOPICS]
 
+/** Half messages of RocketMQ 5.4 and later with transRocksDBEnable; in a folder that such a broker wrote. */
+const ROCKSDB_TOPICS: readonly string[] = [
+  'RMQ_SYS_ROCKSDB_TRANS_HALF_TOPIC',
+  'RMQ_SYS_ROCKSDB_TRANS_OP_HALF_TOPIC',
+]
+
 /** What clients may not send to. Java refuses the first six only; the rest are queues that the broker alone writes. */
 const CLOSED_TOPICS: ReadonlySet<string> = new Set([
   SCHEDULE_TOPIC,
@@ -84,6 +90,7 @@ const CLOSED_TOPICS: ReadonlySet<string> = new Set([
   SELF_TEST_TOPIC,
   OFFSET_MOVED_TOPIC,
   CHANGE_TOPIC,
+  ...ROCKSDB_TOPICS,
 ])
 
 export const isClosedToClients = (topic: string): boolean =>

@@ -40,6 +40,7 @@ const RELEASES: ReadonlyMap<number, string> = new Map([
   [399, 'V4_9_3'],
   [401, 'V4_9_4'],
   [407, 'V4_9_7'],
+  [409, 'V4_9_8'],
   [413, 'V5_0_0'],
   [433, 'V5_1_0'],
   [441, 'V5_1_4'],
@@ -49,6 +50,7 @@ const RELEASES: ReadonlyMap<number, string> = new Map([
   [477, 'V5_3_2'],
   [479, 'V5_3_3'],
   [493, 'V5_4_0'],
+  [513, 'V5_5_0'],
 ])
 
 /** The release of a version number, or the number itself. */

@@ -19,7 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   admin: ['base', 'message', 'remoting', 'client'],
   local: ['base', 'settings', 'cluster', 'admin'],
 }
-const freeRooms = ['bin', 'test', 'benchmark', 'examples']
+const freeRooms = ['packaging', 'bin', 'test', 'benchmark', 'examples']
 
 const packagesOf: Record<string, readonly string[]> = {
   base: ['winston', 'prom-client'],

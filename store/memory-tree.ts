@@ -226,6 +226,7 @@ export class MemoryTree {
   #ensureFile(id: number): FileNode {
     let file = this.#files.get(id)
     if (file === undefined) {
+      this.#nextNode = Math.max(this.#nextNode, id + 1)
       file = { id, content: new Content(), modifiedAtMs: 0 }
       this.#files.set(id, file)
     }
@@ -235,6 +236,7 @@ export class MemoryTree {
   #ensureFolder(id: number): Map<string, number> {
     let folder = this.#folders.get(id)
     if (folder === undefined) {
+      this.#nextNode = Math.max(this.#nextNode, id + 1)
       folder = new Map()
       this.#folders.set(id, folder)
     }

@@ -110,3 +110,17 @@ test('the same seed gives the same images', async () => {
   assert.deepEqual(texts[0], texts[1])
   assert.equal(texts[0]?.length, 30)
 })
+
+test('a file made after the crash has nothing of one that lost its name', async () => {
+  const disk = new MemoryDisk()
+  await write(disk, 'a', 'lost')
+  await sync(disk, 'a')
+  const walk = new CrashWalk(new MemoryTree(), disk.record)
+  while (!walk.isAtEnd) walk.step()
+  const [nothing] = walk.images(seededRandom(1), 1)
+  assert.ok(nothing)
+  assert.equal(nothing.what, 'nothing unsynced (1 unsynced)')
+  const after = new MemoryDisk({ tree: nothing.tree })
+  const file = await after.open('b', { create: true })
+  assert.equal(await file.size(), 0)
+})

@@ -73,8 +73,6 @@ const SYSTEM_TOPICS: ReadonlySet<string> = new Set([
 export const isSystemTopic = (topic: string): boolean =>
   SYSTEM_TOPICS.has(topic) || topic.startsWith(SYSTEM_TOPIC_PREFIX)
 
-export const systemTopics = (): readonly string[] => [...SYSTEM_TOPICS]
-
 /** Half messages of RocketMQ 5.4 and later with transRocksDBEnable; in a folder that such a broker wrote. */
 const ROCKSDB_TOPICS: readonly string[] = [
   'RMQ_SYS_ROCKSDB_TRANS_HALF_TOPIC',

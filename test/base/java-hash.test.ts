@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { javaHash, javaHashAscii } from '../../base/java-hash.ts'
+import { javaHash } from '../../base/java-hash.ts'
 
 test("hash codes are Java's", () => {
   // Values of String.hashCode() as OpenJDK 17 prints them.
@@ -8,10 +8,4 @@ test("hash codes are Java's", () => {
   assert.equal(javaHash('TagA'), 2_598_919)
   assert.equal(javaHash('polygenelubricants'), -2_147_483_648)
   assert.equal(javaHash('日本😀'), javaHash('日') * 31 ** 3 + 0x672c * 31 ** 2 + 0xd83d * 31 + 0xde00)
-})
-
-test('the byte version goes on where another one stopped', () => {
-  const bytes = Buffer.from('xxTopicTest#key1yy')
-  assert.equal(javaHashAscii(bytes, 2, 16), javaHash('TopicTest#key1'))
-  assert.equal(javaHashAscii(bytes, 11, 16, javaHashAscii(bytes, 2, 11)), javaHash('TopicTest#key1'))
 })

@@ -6,7 +6,6 @@ import {
   isSystemGroup,
   isSystemTopic,
   retryTopicOf,
-  systemTopics,
   topicNameProblem,
 } from '../../message/names.ts'
 
@@ -51,7 +50,7 @@ test('odd group names are refused the same way (M6)', () => {
 })
 
 test('every system topic has a legal name, and the queues of the broker are closed to clients (M7)', () => {
-  for (const topic of systemTopics()) {
+  for (const topic of ['TBW102', 'RMQ_SYS_TRACE_TOPIC', 'RMQ_SYS_ROCKETCLUSTER', 'rmq_sys_wheel_timer']) {
     assert.equal(topicNameProblem(topic), undefined)
     assert(isSystemTopic(topic))
   }

@@ -18,6 +18,7 @@ export class Meter {
   messages = 0
   bytes = 0
   sentBack = 0
+  deadLetters = 0
   readonly #short = new Float64Array(SHORT)
   readonly #long = new Float64Array(LONG)
   #samples = 0

@@ -28,6 +28,11 @@ interface TopicOffsets extends WrittenOffsets {
   text: string | undefined
 }
 
+interface CommittedAndPulled {
+  readonly committed: readonly number[]
+  readonly pulled: readonly number[]
+}
+
 /**
  * Committed offsets: a state machine over the log, consumerOffset.json is its snapshot. Everything takes effect in memory at once
  * and reaches the log in the same order: commits that nobody waits for once a second, all others at once, those of many
@@ -165,6 +170,12 @@ export class OffsetTable implements LoggedTable {
   topicsOf(group: string): string[] {
     const topics = this.#groups.get(group)?.values() ?? []
     return [...topics].filter(hasCommits).map((offsets) => offsets.topic)
+  }
+
+  /** All offsets by queue id, −1 for none. For metrics: to be read at once, not held. */
+  *pairs(): Iterable<Pick<TopicOffsets, 'group' | 'topic'> & CommittedAndPulled> {
+    for (const topics of this.#groups.values())
+      for (const offsets of topics.values()) if (hasCommits(offsets)) yield offsets
   }
 
   /** Takes effect at once, resolves when durable. Rejects with StoreError when it may not be, and goes on being tried. */

@@ -111,7 +111,9 @@ export class BrokerStats {
   sentBack(group: string, topic: string, isDead: boolean): void {
     this.sentBackCount++
     if (isDead) this.deadLetterCount++
-    this.#group(group, topic).sentBack++
+    const meter = this.#group(group, topic)
+    meter.sentBack++
+    if (isDead) meter.deadLetters++
   }
 
   topics(): Iterable<readonly [topic: string, meter: Meter]> {

@@ -194,7 +194,7 @@ test('M19, F15: too much or no sense in a heartbeat is answered 29', async (t) =
     [JSON.stringify(subscription({ subString: 'x'.repeat(4097) })), /too long/],
     [JSON.stringify(subscription({ topic: 'x'.repeat(256) })), /256 characters/],
     [JSON.stringify(subscription({ tagsSet: Array(1001).fill('x') })), /too long/],
-    [JSON.stringify(subscription({ subVersion: 2 ** 60 })), /subVersion/],
+    [JSON.stringify(subscription({ subVersion: 'new' })), /subVersion/],
     [
       JSON.stringify({
         clientID: 'a',

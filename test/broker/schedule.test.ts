@@ -168,6 +168,22 @@ test('after an orderly stop everything is delivered once, also what became due m
   assert.deepEqual(bodies, ['a0', 'a1', 'a2', 'a3', 'a4', 'b0', 'b1', 'b2', 'b3', 'b4'])
 })
 
+test('a stop in the middle of a delivery waits for it: nothing comes twice', async () => {
+  const self = await rig()
+  for (let count = 0; count < 300; count++) await self.delay(1, { body: Buffer.from(`${count}`) })
+  self.clock.advance(1000)
+  self.schedule.tick(self.clock.wallMs)
+  await self.restart('stop')
+  const delivered = (await self.bodies()).length
+  assert.ok(delivered > 0 && delivered < 300, `${delivered} were delivered before the stop`)
+  await self.advance(1000)
+  const bodies = await self.bodies()
+  assert.deepEqual(
+    bodies,
+    Array.from({ length: 300 }, (_, index) => String(index)),
+  )
+})
+
 test('after a kill nothing is missing; only the last messages before it may come again', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -47,6 +47,7 @@ export interface Batch {
   readonly puts: readonly PendingPut[]
   readonly runs: readonly Run[]
   readonly startedAtMs: number
+  isWritten: boolean
   /** The puts were answered 'flush-timeout' already. */
   isAnswered: boolean
 }

@@ -1,4 +1,3 @@
-import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
@@ -6,7 +5,7 @@ import { BLANK_BYTES, encodeBlank } from '../message/record.ts'
 import type { Batch, PendingPut, Run } from './batch.ts'
 import type { DiskFile } from './disk.ts'
 import type { Flusher } from './flusher.ts'
-import type { Segments } from './segments.ts'
+import { type Segments, syncFailure } from './segments.ts'
 import { StoreError } from './store.ts'
 import { type Chunk, Tail } from './tail.ts'
 
@@ -59,6 +58,8 @@ export class CommitLog {
   #acknowledged: LogPosition
   #pending: PendingPut[] = []
   #pendingStart: LogPosition
+  /** When the first of the waiting puts came. */
+  #pendingSinceMs = 0
   #inFlight: Batch | undefined
   #isScheduled = false
   #refusal: string | undefined
@@ -120,6 +121,7 @@ export class CommitLog {
   add(chunk: Chunk, put: PendingPut): void {
     chunk.used += put.sizeBytes
     this.#end = logPosition(this.#end + put.sizeBytes)
+    if (this.#pending.length === 0) this.#pendingSinceMs = this.#parts.clock.monotonicMs()
     this.#pending.push(put)
     this.#schedule()
   }
@@ -130,18 +132,32 @@ export class CommitLog {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** Answers puts whose datasync takes too long, and tries to get going again after a failed write. */
+  /** Answers puts that wait too long, and tries to get going again after a failed write. */
   tick(): void {
     const nowMs = this.#parts.clock.monotonicMs()
+    const limitMs = this.#options.syncFlushTimeoutMs
     const batch = this.#inFlight
-    if (batch !== undefined && !batch.isAnswered && this.#options.isSynced)
-      if (nowMs - batch.startedAtMs > this.#options.syncFlushTimeoutMs) this.#answerLate(batch)
+    if (batch !== undefined && nowMs - batch.startedAtMs > limitMs) {
+      if (batch.isWritten && !batch.isAnswered) answerLate(batch)
+      if (this.#pending.length > 0 && nowMs - this.#pendingSinceMs > limitMs) this.#refuseWaiting(batch)
+    }
     if (this.#repair !== undefined && !this.#repair.isRunning && nowMs >= this.#repair.atMs) this.#tryRepair()
   }
 
-  /** No further appends: puts that wait are refused, those in the log are answered as usual. */
+  /** For good: puts that were not written are refused, those under way are answered with this error when they return. */
   stop(error: StoreError): void {
-    this.#failure ??= error
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    const waiting = this.#pending
+    this.#pending = []
+    refuse(waiting, new StoreError('unavailable', error.message))
+    this.#events.failed(error)
+    this.#settle()
+  }
+
+  /** A background datasync failed. What the disk holds now is unknown, so nothing is tried again. */
+  failSync(error: Error): void {
+    this.stop(error instanceof StoreError ? error : syncFailure('the commit log', error))
   }
 
   #roll(): void {
@@ -167,7 +183,10 @@ export class CommitLog {
   }
 
   #startBatch(): void {
-    if (this.#pending.length === 0 || this.#refusal !== undefined) return this.#settle()
+    if (this.#pending.length === 0 || this.#refusal !== undefined) {
+      this.#settle()
+      return
+    }
     const batch = this.#cutBatch()
     this.#inFlight = batch
     this.#writeRun(batch, 0)
@@ -196,7 +215,15 @@ export class CommitLog {
     }
     const start = this.#pendingStart
     this.#pendingStart = end
-    return { start, end, puts, runs, startedAtMs: this.#parts.clock.monotonicMs(), isAnswered: false }
+    return {
+      start,
+      end,
+      puts,
+      runs,
+      startedAtMs: this.#parts.clock.monotonicMs(),
+      isWritten: false,
+      isAnswered: false,
+    }
   }
 
   /** How many of the waiting puts go into the next batch. Puts of one group stay together. */
@@ -215,31 +242,47 @@ export class CommitLog {
 
   #writeRun(batch: Batch, index: number): void {
     const run = batch.runs[index]
-    if (run === undefined) return this.#onWritten(batch)
+    if (run === undefined) {
+      this.#onWritten(batch)
+      return
+    }
     const write = (file: DiskFile): void => {
       file.write(run.buffers, run.position - run.segment, (error) => {
-        if (error !== undefined) return this.#onWriteFailed(batch, error)
+        if (error !== undefined) {
+          this.#onWriteFailed(batch, error)
+          return
+        }
         this.#parts.flusher.onWritten(run.segment, file)
         this.#writeRun(batch, index + 1)
       })
     }
-    const ready = this.#parts.segments.writer(run.segment)
+    const { segments } = this.#parts
+    const ready = segments.writer(run.segment)
     if (ready !== undefined) write(ready)
-    else
-      this.#parts.segments
-        .ensureWriter(run.segment)
-        .then(write, (error: Error) => this.#onWriteFailed(batch, error))
+    else segments.ensureWriter(run.segment).then(write, (error: Error) => this.#onWriteFailed(batch, error))
   }
 
   #onWritten(batch: Batch): void {
+    if (this.#failure !== undefined) {
+      this.#abandon(batch, this.#failure)
+      return
+    }
+    batch.isWritten = true
     this.#written = batch.end
     this.#parts.flusher.advance(batch)
-    if (!this.#options.isSynced) return this.#onAcknowledged(batch)
+    if (!this.#options.isSynced) {
+      this.#onAcknowledged(batch)
+      return
+    }
     // The second answer, at the acknowledgement, finds these settled.
     for (const put of batch.puts) if (put.skipsSync) put.answer.stored(put, 'ok')
     this.#parts.flusher.sync((error) => {
-      if (error === undefined) this.#onAcknowledged(batch)
-      else this.#onSyncFailed(error, batch)
+      if (error === undefined && this.#failure === undefined) this.#onAcknowledged(batch)
+      else {
+        const failure = this.#failure ?? syncFailure('the commit log', error)
+        this.#abandon(batch, failure)
+        this.stop(failure)
+      }
     })
   }
 
@@ -252,25 +295,50 @@ export class CommitLog {
     this.tail.shrink(this.#acknowledged)
   }
 
-  #answerLate(batch: Batch): void {
-    batch.isAnswered = true
-    for (const put of batch.puts) put.answer.stored(put, 'flush-timeout')
+  /** The store stopped while the batch was under way: whether it is stored is unknown. */
+  #abandon(batch: Batch, failure: StoreError): void {
+    this.#inFlight = undefined
+    if (!batch.isAnswered) refuse(batch.puts, failure)
+    this.#settle()
   }
 
   #onWriteFailed(batch: Batch, error: Error): void {
-    const reason = `the commit log cannot be written (${error.message}); it is tried again every second`
+    if (this.#failure !== undefined) {
+      this.#abandon(batch, this.#failure)
+      return
+    }
+    if (error instanceof StoreError && error.kind === 'unknown') {
+      // Making the next segment failed in a sync.
+      this.#abandon(batch, error)
+      this.stop(error)
+      return
+    }
     this.#parts.log.error('store.write-failed', { position: batch.start, error: error.message })
-    this.#refusal = reason
-    const refused = [...batch.puts, ...this.#pending]
+    this.#refusal = `the commit log cannot be written (${error.message}); it is tried again every second`
     this.#inFlight = undefined
-    this.#pending = []
-    this.#end = batch.start
-    this.#pendingStart = batch.start
-    this.#segmentEnd = logPosition(this.#parts.segments.startOf(batch.start) + this.#parts.segments.sizeBytes)
-    this.tail.cut(batch.start)
     this.#repair = { atMs: this.#parts.clock.monotonicMs() + REPAIR_PAUSE_MS, isRunning: false }
-    this.#events.refused(refused)
-    refuse(refused, new StoreError('unavailable', reason))
+    this.#rollBack(
+      batch.start,
+      [...batch.puts, ...this.#pending],
+      new StoreError('unavailable', this.#refusal),
+    )
+  }
+
+  /** What waits behind a batch that does not come back is given up: it left nothing behind yet. */
+  #refuseWaiting(batch: Batch): void {
+    const waited = `waited more than ${this.#options.syncFlushTimeoutMs} ms for the disk; send again`
+    this.#rollBack(batch.end, this.#pending, new StoreError('busy', waited))
+  }
+
+  #rollBack(position: LogPosition, puts: readonly PendingPut[], error: StoreError): void {
+    const { segments } = this.#parts
+    this.#pending = []
+    this.#end = position
+    this.#pendingStart = position
+    this.#segmentEnd = logPosition(segments.startOf(position) + segments.sizeBytes)
+    this.tail.cut(position)
+    this.#events.refused(puts)
+    refuse(puts, error)
     this.#settle()
   }
 
@@ -293,34 +361,17 @@ export class CommitLog {
     )
   }
 
-  /** Also called by the background flush. What the disk holds now is unknown, so nothing is tried again. */
-  #onSyncFailed(error: Error, batch: Batch | undefined): void {
-    const failure = new StoreError(
-      'unknown',
-      `datasync of the commit log failed (${error.message}): the store has stopped, whether the last messages are stored ` +
-        'is unknown. Check the disk, then start the broker again',
-      { cause: error },
-    )
-    this.#failure = failure
-    const waiting = this.#pending
-    this.#pending = []
-    this.#inFlight = undefined
-    if (batch !== undefined && !batch.isAnswered) refuse(batch.puts, failure)
-    refuse(waiting, new StoreError('unavailable', failure.message))
-    this.#events.failed(failure)
-    this.#settle()
-  }
-
-  failSync(error: Error): void {
-    if (this.#failure === undefined) this.#onSyncFailed(error, undefined)
-  }
-
   #settle(): void {
     if (this.#inFlight !== undefined || this.#pending.length > 0 || this.#idle.length === 0) return
     const waiting = this.#idle
     this.#idle = []
     for (const resolve of waiting) resolve()
   }
+}
+
+function answerLate(batch: Batch): void {
+  batch.isAnswered = true
+  for (const put of batch.puts) put.answer.stored(put, 'flush-timeout')
 }
 
 /** Puts of one group share an answer, which is given once. */
@@ -330,5 +381,4 @@ function refuse(puts: readonly PendingPut[], error: StoreError): void {
     if (put.answer !== last) put.answer.refused(error)
     last = put.answer
   }
-  assert(error.kind !== 'corrupt', 'a put is never refused as corrupt')
 }

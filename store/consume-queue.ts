@@ -5,6 +5,8 @@ import { hashRange } from './properties-scan.ts'
 
 /** Numbers per entry in memory: position, size, tags code. */
 const FIELDS = 3
+/** Size in an entry that leads nowhere (ConsumeQueue.fillPreBlank). */
+export const BLANK_SIZE = 0x7fffffff
 
 /** What is the same for all messages of a topic, worked out once. */
 export interface Topic {
@@ -14,6 +16,8 @@ export interface Topic {
   readonly isSchedule: boolean
   readonly isSystem: boolean
   readonly queues: Map<number, ConsumeQueue>
+  /** Its part of the state file, as long as nothing changed. */
+  stateText: string | undefined
 }
 
 export function newTopic(name: string): Topic {
@@ -23,6 +27,7 @@ export function newTopic(name: string): Topic {
     isSchedule: name === SCHEDULE_TOPIC,
     isSystem: name === SYSTEM_TOPIC,
     queues: new Map(),
+    stateText: undefined,
   }
 }
 
@@ -87,6 +92,11 @@ export class ConsumeQueue {
     this.#entries.push(position, sizeBytes, tagsCode)
   }
 
+  /** Fills a gap with entries that lead nowhere, as RocketMQ fills the head of a queue. */
+  skipTo(offset: number): void {
+    while (this.maxOffset < offset) this.#entries.push(0, BLANK_SIZE, 0)
+  }
+
   /** Where the numbers of an entry begin in `entries`, or -1 when it is not in memory. */
   indexOf(offset: number): number {
     const index = (offset - this.#first) * FIELDS
@@ -98,10 +108,12 @@ export class ConsumeQueue {
     return this.#entries
   }
 
-  /** Drops the entries in memory below the offset; they must be stored. */
-  forget(offset: number): void {
-    const drop = Math.min(offset, this.stored) - this.#first
-    if (drop <= 0) return
+  /** Drops the entries in memory that are stored and lead below the position. */
+  forgetBelow(position: LogPosition): void {
+    const limit = Math.min(this.stored - this.#first, this.#entries.length / FIELDS)
+    let drop = 0
+    while (drop < limit && (this.#entries[drop * FIELDS] ?? 0) < position) drop++
+    if (drop === 0) return
     this.#entries = this.#entries.slice(drop * FIELDS)
     this.#first += drop
   }

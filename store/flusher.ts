@@ -32,7 +32,7 @@ export class Flusher {
   #afterSync: (() => void)[] = []
   #lastSyncMs: number
   #isMarking = false
-  #marked: LogPosition
+  #reaching: { position: LogPosition; resolve: () => void; reject: (error: Error) => void }[] = []
 
   constructor(
     start: LogPosition,
@@ -47,7 +47,6 @@ export class Flusher {
     this.#epoch = parts.epoch
     this.#written = start
     this.#flushed = start
-    this.#marked = start
     this.#lastSyncMs = parts.clock.monotonicMs()
   }
 
@@ -83,7 +82,7 @@ export class Flusher {
     this.#dirty = new Map()
     const finish = (error: Error | undefined): void => {
       this.#isSyncing = false
-      if (error === undefined) this.#flushed = target
+      if (error === undefined) this.#onFlushed(target)
       done(error)
       const waiting = this.#afterSync
       this.#afterSync = []
@@ -97,13 +96,20 @@ export class Flusher {
     this.#syncFiles(files, 0, (error) => (error === undefined ? onSynced() : finish(error)))
   }
 
+  #onFlushed(target: LogPosition): void {
+    const isNewSegment = this.#segments.startOf(target) > this.#segments.startOf(this.#flushed)
+    this.#flushed = target
+    if (isNewSegment) void this.#segments.retireWriters(target)
+  }
+
   #syncFiles(files: readonly DiskFile[], index: number, done: (error: Error | undefined) => void): void {
     const file = files[index]
-    if (file === undefined) return done(undefined)
-    file.datasync((error) => {
-      if (error !== undefined) done(error)
-      else this.#syncFiles(files, index + 1, done)
-    })
+    if (file === undefined) done(undefined)
+    else
+      file.datasync((error) => {
+        if (error !== undefined) done(error)
+        else this.#syncFiles(files, index + 1, done)
+      })
   }
 
   /** Background work that is due. `failed` when the disk could not sync. */
@@ -113,20 +119,38 @@ export class Flusher {
     if (isDue && !this.#isSyncing && this.#written > this.#flushed)
       this.sync((error) => {
         if (error !== undefined) failed(error)
-        else void this.#segments.retireWriters(this.#flushed)
       })
     this.#mark(failed)
   }
 
   #mark(failed: (error: Error) => void): void {
-    if (this.#isMarking || this.#marked >= this.#flushed) return
+    this.#answerReached()
+    if (this.#isMarking || this.#watermark.durable >= this.#flushed) return
     this.#isMarking = true
-    const target = this.#flushed
     this.#watermark.write((error) => {
       this.#isMarking = false
       if (error !== undefined) failed(error)
-      else this.#marked = target
+      else this.#answerReached()
     })
+  }
+
+  /** Resolves when the watermark vouches on disk for everything below the position: what is derived from it may follow. */
+  reach(position: LogPosition): Promise<void> {
+    if (this.#watermark.durable >= position) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#reaching.push({ position, resolve, reject }))
+  }
+
+  #answerReached(): void {
+    if (this.#reaching.length === 0) return
+    const durable = this.#watermark.durable
+    for (const waiting of this.#reaching) if (waiting.position <= durable) waiting.resolve()
+    this.#reaching = this.#reaching.filter((waiting) => waiting.position > durable)
+  }
+
+  /** Nothing more will be synced. */
+  stop(error: Error): void {
+    for (const waiting of this.#reaching) waiting.reject(error)
+    this.#reaching = []
   }
 
   /** Syncs everything and brings the watermark to the end. Rejects with the disk's error. */
@@ -139,5 +163,6 @@ export class Flusher {
     await new Promise<void>((resolve, reject) =>
       this.#watermark.write((error) => (error === undefined ? resolve() : reject(error))),
     )
+    this.#answerReached()
   }
 }

@@ -18,7 +18,10 @@ export interface ScanOptions {
   readonly sums: LogSums | undefined
   /** Called for each sound record, in log order. The buffer is the caller's to keep. */
   readonly onRecord: (bytes: Buffer, at: number, sizeBytes: number) => void
-  /** Lets the loop go on with other things between reads; the reads themselves are awaited. */
+  /** Called once when the scan stands at this position, with everything below in the sums. */
+  readonly mark: { readonly position: LogPosition; readonly reached: () => void } | undefined
+  /** Between two reads: time to bring to disk what gathered. */
+  readonly pause: () => Promise<void>
 }
 
 /**
@@ -32,7 +35,9 @@ export async function scanLog(segments: Segments, from: LogPosition, options: Sc
     const step = await scanSegment(segments, position, segmentEnd, options)
     if (!step.isComplete) return { end: step.position, damage: step.damage }
     position = logPosition(segmentEnd)
+    options.sums?.skipTo(position)
   }
+  if (options.mark?.position === position) options.mark.reached()
   return { end: position, damage: undefined }
 }
 
@@ -55,6 +60,7 @@ async function scanSegment(
     const bytes = await segments.read(position, Math.min(wanted, segmentEnd - position))
     const piece = scanPiece(bytes, position, segmentEnd, options)
     position = piece.position
+    await options.pause()
     if (piece.kind === 'more' && piece.wanted <= segmentEnd - position && piece.wanted > 0) {
       if (bytes.length < Math.min(wanted, segmentEnd - position)) break
       wanted = Math.max(READ_BYTES, piece.wanted)
@@ -81,6 +87,7 @@ function scanPiece(bytes: Buffer, start: LogPosition, segmentEnd: number, option
     return { kind, position: logPosition(start + at), wanted, damage }
   }
   for (;;) {
+    if (options.mark?.position === start + at) options.mark.reached()
     const check = verifyRecord(bytes, at, bytes.length, limits)
     if (check.kind === 'incomplete') return stop('more', check.neededBytes, undefined)
     if (check.kind === 'bad') return stop('end', 0, isZero(bytes, at) ? undefined : check.reason)

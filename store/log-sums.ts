@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts'
 import { crc32 } from '../base/crc32.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 
@@ -26,6 +27,8 @@ export class LogSums {
   #crc = 0
   #chain: number
   readonly #word = Buffer.alloc(4)
+  /** States at the starts of blocks since the last one asked for, oldest first. */
+  readonly #history: SumState[]
 
   constructor(
     state: SumState,
@@ -38,14 +41,26 @@ export class LogSums {
     this.#blockEnd = this.#endOf(state.blockStart)
     this.#position = state.blockStart
     this.#chain = state.chain
+    this.#history = [state]
+  }
+
+  /** Start of the block that holds the position. */
+  static blockStart(position: LogPosition, segmentBytes: number): LogPosition {
+    return logPosition(position - ((position % segmentBytes) % SUM_BLOCK_BYTES))
   }
 
   get position(): LogPosition {
     return logPosition(this.#position)
   }
 
-  get state(): SumState {
-    return { blockStart: logPosition(this.#blockStart), chain: this.#chain }
+  /** The state at the block with this position, which must not be older than the last one asked for. */
+  stateAt(position: LogPosition): SumState {
+    let index = this.#history.length - 1
+    while (index > 0 && (this.#history[index]?.blockStart ?? 0) > position) index--
+    this.#history.splice(0, index)
+    const state = this.#history[0]
+    assert(state !== undefined && state.blockStart <= position, 'sums are asked for in log order')
+    return state
   }
 
   /** Vouches for all bytes up to the position. */
@@ -53,9 +68,12 @@ export class LogSums {
     return this.#link(this.#crc)
   }
 
-  /** The next bytes of the log. A jump ahead (to the next segment) stands for zeros. */
-  add(position: LogPosition, bytes: Uint8Array): void {
-    if (position > this.#position) this.skipTo(position)
+  /** The next bytes of the log. A jump ahead (to the next segment) stands for zeros; what is known already is left out. */
+  add(at: LogPosition, all: Uint8Array): void {
+    const known = this.#position - at
+    if (known >= all.length) return
+    if (known < 0) this.skipTo(at)
+    const bytes = known > 0 ? all.subarray(known) : all
     let from = 0
     while (from < bytes.length) {
       const count = Math.min(bytes.length - from, this.#blockEnd - this.#position)
@@ -69,8 +87,7 @@ export class LogSums {
     if (this.#position > this.#blockStart)
       this.#absorb(ZEROS.subarray(0, Math.min(this.#blockEnd, position) - this.#position))
     if (this.#position >= position) return
-    this.#blockStart = position - ((position % this.#segmentBytes) % SUM_BLOCK_BYTES)
-    this.#blockEnd = this.#endOf(this.#blockStart)
+    this.#startBlock(LogSums.blockStart(position, this.#segmentBytes))
     this.#position = this.#blockStart
     if (this.#position < position) this.#absorb(ZEROS.subarray(0, position - this.#position))
   }
@@ -82,8 +99,13 @@ export class LogSums {
     this.#onBlock(logPosition(this.#blockStart), this.#crc)
     this.#chain = this.#link(this.#crc)
     this.#crc = 0
-    this.#blockStart = this.#blockEnd
-    this.#blockEnd = this.#endOf(this.#blockStart)
+    this.#startBlock(this.#blockEnd)
+  }
+
+  #startBlock(blockStart: number): void {
+    this.#blockStart = blockStart
+    this.#blockEnd = this.#endOf(blockStart)
+    this.#history.push({ blockStart: logPosition(blockStart), chain: this.#chain })
   }
 
   #link(crc: number): number {

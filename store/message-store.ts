@@ -8,9 +8,9 @@ import {
 } from '../base/units.ts'
 import type { NewMessage } from '../message/message.ts'
 import { positionAt, RECORD_MIN_BYTES, storeTimestampAt, verifyRecord } from '../message/record.ts'
-import { SYSTEM_TOPIC } from './layout.ts'
+import { changeMessage, STORE_TABLE } from './change.ts'
+import { removeAbort } from './checkpoint.ts'
 import { assemble, type OpenedStore, type StoreParts } from './opening.ts'
-import { encodeChange } from './replay.ts'
 import type {
   Arrival,
   GetQuery,
@@ -25,8 +25,6 @@ import type {
   StoreError,
   StoreStatus,
 } from './store.ts'
-
-const NO_HOST = Buffer.alloc(8)
 
 /** Opens or makes the store. Rejects with StoreError 'corrupt' and a hint, or DiskError (DiskLockedError: in use). */
 export async function openStore(parts: StoreParts): Promise<Store> {
@@ -120,25 +118,27 @@ class MessageStore implements Store {
 
   async change(table: string, change: unknown, options?: { readonly isApplied?: boolean }): Promise<void> {
     const note = { table, change, isApplied: options?.isApplied === true }
-    const message: NewMessage = {
-      topic: SYSTEM_TOPIC,
-      queueId: 0,
-      flag: 0,
-      sysFlag: 0,
-      bornTimestamp: this.#parts.clock.now(),
-      bornHost: NO_HOST,
-      storeHost: NO_HOST,
-      reconsumeTimes: 0,
-      preparedTransactionOffset: logPosition(0),
-      body: encodeChange(table, change),
-      properties: '',
-    }
-    await this.#parts.puts.one(message, note)
+    await this.#parts.puts.one(changeMessage(table, change, this.#parts.clock.now()), note)
   }
 
   async deleteTopic(topic: string): Promise<void> {
-    const found = this.#parts.queues.drop(topic)
-    if (found !== undefined) await this.#parts.queueFiles.remove(found.queues.values(), topic)
+    const { queues, puts, clock } = this.#parts
+    const change = { deletedTopic: topic }
+    const refusal = puts.refusal
+    if (refusal !== undefined) throw refusal
+    // The log decides about order: what is put from now on belongs to a new topic of that name.
+    const dropped = queues.drop(topic)
+    if (dropped === undefined) return
+    try {
+      await puts.one(changeMessage(STORE_TABLE, change, clock.now()), {
+        table: STORE_TABLE,
+        change,
+        isApplied: true,
+      })
+    } catch (error) {
+      queues.restore(dropped)
+      throw error
+    }
   }
 
   onArrival(name: string, listener: (arrival: Arrival) => void): void {
@@ -157,6 +157,7 @@ class MessageStore implements Store {
     if (this.#parts.life.refusal !== undefined) return
     this.#parts.log.tick()
     this.#parts.flusher.tick((error) => this.#parts.log.failSync(error))
+    this.#parts.checkpointer.tick()
   }
 
   status(): StoreStatus {
@@ -178,15 +179,21 @@ class MessageStore implements Store {
   }
 
   async close(): Promise<void> {
-    const { life, log, flusher, segments, files, watermark, lock } = this.#parts
+    const { life, log, flusher, checkpointer, segments, files, watermark, lock, disk } = this.#parts
     if (life.isClosed) return
     life.isClosed = true
     await log.settled()
-    if (life.failure === undefined) await flusher.finish()
-    await segments.close()
-    await files.close()
-    await watermark.close()
-    await lock.release()
+    try {
+      if (life.failure === undefined) {
+        await flusher.finish()
+        if (await checkpointer.run(true)) await removeAbort(disk)
+      }
+    } finally {
+      await segments.close()
+      await files.close()
+      await watermark.close()
+      await lock.release()
+    }
   }
 
   #logStart(): LogPosition {

@@ -50,6 +50,12 @@ export class OpenFiles {
     if (slot !== undefined) await this.#drop(path, slot)
   }
 
+  /** The same for everything below a folder. */
+  async forgetUnder(folder: string): Promise<void> {
+    for (const [path, slot] of [...this.#slots])
+      if (path.startsWith(`${folder}/`)) await this.#drop(path, slot)
+  }
+
   async close(): Promise<void> {
     for (const [path, slot] of [...this.#slots]) await this.#drop(path, slot)
   }

@@ -11,6 +11,8 @@ export interface StoreOptions {
   readonly flushIntervalMs: number
   /** syncFlushTimeout: a put waits no longer for its fdatasync before it is answered 'flush-timeout'. */
   readonly syncFlushTimeoutMs: number
+  /** exact: an acked message lies below the durable watermark, at the price of a second sync per batch. Default lagging. */
+  readonly watermark?: 'exact' | 'lagging'
   readonly maxMessageSizeBytes: number
   readonly indexEnabled: boolean
   /** maxHashSlotNum, maxIndexNum */

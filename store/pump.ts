@@ -4,6 +4,7 @@ import { hasQueueOffset, TRANSACTION_MASK, TRANSACTION_ROLLBACK } from '../messa
 import type { Batch, ChangeNote } from './batch.ts'
 import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import { hashRange, newRanges, scanProperties } from './properties-scan.ts'
+import type { QueueTable } from './queue-table.ts'
 import type { Arrival } from './store.ts'
 
 /** What dispatch needs to know of a record, whether it was just put or is read again at the start. */
@@ -18,6 +19,7 @@ export interface DispatchRecord {
 }
 
 export interface PumpParts {
+  readonly queues: QueueTable
   readonly delayLevelsMs: readonly number[]
   readonly log: Log
   /** Takes an index entry: the hash of `topic#key`. Absent = no index. */
@@ -63,30 +65,33 @@ export class Pump {
   }
 
   dispatch(batch: Batch): void {
-    for (const put of batch.puts) this.record(put)
+    for (const put of batch.puts) this.record(put, hasQueueOffset(put.sysFlag))
     this.#position = batch.end
     for (const put of batch.puts) if (!batch.isAnswered) put.answer.stored(put, 'ok')
   }
 
-  /** For recovery: records one by one, then the end. */
-  advanceTo(position: LogPosition): void {
+  /** For recovery: where the log ends, and the newest store time below it. */
+  resume(position: LogPosition, storeTime: Timestamp): void {
     this.#position = position
+    if (storeTime > this.#lastStoreTimestamp) this.#lastStoreTimestamp = storeTime
   }
 
-  record(record: DispatchRecord): void {
+  /** `isQueued` false: its queue has the record already, or it has no place in one. */
+  record(record: DispatchRecord, isQueued: boolean): void {
     const { queue, sysFlag, properties } = record
     if (record.storeTimestamp > this.#lastStoreTimestamp) this.#lastStoreTimestamp = record.storeTimestamp
     const ranges = this.#ranges
     scanProperties(properties, ranges)
     let tagsCode = 0
-    if (hasQueueOffset(sysFlag)) {
+    if (isQueued) {
       tagsCode = this.#tagsCode(queue.topic, properties, record.storeTimestamp)
       queue.append(record.position, record.sizeBytes, tagsCode)
+      if (!queue.isDirty) this.#parts.queues.noteDirty(queue)
     }
     if (this.#parts.index !== undefined && (sysFlag & TRANSACTION_MASK) !== TRANSACTION_ROLLBACK)
       this.#indexKeys(record)
     if (record.change !== undefined) this.#parts.apply(record.change, record.position)
-    if (this.#listeners.length > 0 && hasQueueOffset(sysFlag)) this.#announce(record, tagsCode)
+    if (isQueued && this.#listeners.length > 0) this.#announce(record, tagsCode)
   }
 
   #tagsCode(topic: Topic, properties: string, storeTimestamp: Timestamp): number {

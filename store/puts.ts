@@ -43,7 +43,7 @@ export class Puts {
   }
 
   one(message: NewMessage, change?: ChangeNote, skipsSync = false): Promise<PutResult> {
-    const problem = this.#refusal() ?? this.#problemOf(message)
+    const problem = this.refusal ?? this.#problemOf(message)
     if (problem !== undefined) return Promise.reject(problem)
     return new Promise((resolve, reject) =>
       this.#append(message, new OneAnswer(resolve, reject), change, skipsSync),
@@ -51,7 +51,7 @@ export class Puts {
   }
 
   all(messages: readonly NewMessage[]): Promise<readonly PutResult[]> {
-    let problem = this.#refusal()
+    let problem = this.refusal
     for (const message of messages) problem ??= this.#problemOf(message)
     if (problem !== undefined) return Promise.reject(problem)
     if (messages.length === 0) return Promise.resolve([])
@@ -61,7 +61,8 @@ export class Puts {
     })
   }
 
-  #refusal(): StoreError | undefined {
+  /** Why nothing can be put now. */
+  get refusal(): StoreError | undefined {
     return this.#gate() ?? this.#log.refusal
   }
 

@@ -5,7 +5,7 @@ import type { ConsumeQueue } from './consume-queue.ts'
 import type { Disk } from './disk.ts'
 import { fileName, QUEUE_FOLDER, queueFolder, topicFolder } from './layout.ts'
 import type { OpenFiles } from './open-files.ts'
-import { datasync, writeAll } from './segments.ts'
+import { datasync, syncFolder, writeAll } from './segments.ts'
 import type { QueueEntry } from './store.ts'
 
 /*
@@ -73,7 +73,9 @@ export class QueueFiles {
     await this.#files.use(
       path,
       async (open) => {
-        if ((await open.size()) < this.#fileBytes) await open.truncate(this.#fileBytes)
+        // A leftover of a deleted topic must not show through.
+        await open.truncate(0)
+        await open.truncate(this.#fileBytes)
       },
       true,
     )
@@ -93,9 +95,9 @@ export class QueueFiles {
     if (queue.hasNewFile && !queue.isDropped) {
       queue.hasNewFile = false
       const topic = topicFolder(queue.topic.name)
-      await this.#disk.syncDirectory(queueFolder(queue.topic.name, queue.queueId))
-      await this.#disk.syncDirectory(`${QUEUE_FOLDER}/${topic}`)
-      await this.#disk.syncDirectory(QUEUE_FOLDER)
+      await syncFolder(this.#disk, queueFolder(queue.topic.name, queue.queueId))
+      await syncFolder(this.#disk, `${QUEUE_FOLDER}/${topic}`)
+      await syncFolder(this.#disk, QUEUE_FOLDER)
     }
     queue.synced = target
   }
@@ -120,14 +122,12 @@ export class QueueFiles {
     })
   }
 
-  /** The topic is gone: its files, too. */
-  async remove(queues: Iterable<ConsumeQueue>, topic: string): Promise<void> {
-    for (const queue of queues)
-      for (let file = queue.firstFile; file <= queue.lastFile; file++)
-        await this.#files.forget(this.#path(queue, file))
-    await this.#disk.removeDirectory(`${QUEUE_FOLDER}/${topicFolder(topic)}`)
-    await this.#disk.makeDirectory(QUEUE_FOLDER)
-    await this.#disk.syncDirectory(QUEUE_FOLDER)
+  /** A topic or a queue is gone: its files, too, durably. */
+  async remove(folder: string): Promise<void> {
+    await this.#files.forgetUnder(folder)
+    await this.#disk.removeDirectory(folder)
+    const parent = folder.slice(0, folder.lastIndexOf('/'))
+    if ((await this.#disk.stat(parent)) !== undefined) await syncFolder(this.#disk, parent)
   }
 
   /** Deletes the files that hold only entries below the queue's minimum; the last file stays. */

@@ -1,5 +1,5 @@
 import { type LogPosition, logPosition, type QueueOffset, queueOffset } from '../base/units.ts'
-import type { ConsumeQueue } from './consume-queue.ts'
+import { BLANK_SIZE, type ConsumeQueue } from './consume-queue.ts'
 import { checkRecord, type LogReader } from './log-reader.ts'
 import {
   decodeEntry,
@@ -62,8 +62,7 @@ export class QueueReader {
     for (let loads = 0; loads < LOADS_MAX; loads++) {
       const queue = this.#queues.find(query.topic, query.queueId)
       if (queue === undefined) break
-      if ('entries' in missing) await this.#files.load(queue, missing.entries)
-      else await this.#log.load(missing.position, missing.size)
+      await this.#load(queue, missing)
       const result = this.#attempt(query)
       if ('status' in result) return result
       missing = result
@@ -98,32 +97,28 @@ export class QueueReader {
   }
 
   #collect(query: GetQuery, queue: ConsumeQueue): GetResult | Missing {
-    const { matches, maxBytes } = query
     const countMax = Math.max(1, query.maxCount)
     const end = Math.min(queue.maxOffset, query.offset + Math.max(SCAN_ENTRIES_MAX, countMax))
     const logStart = this.#logStart()
     const records: Buffer[] = []
+    let missing: Missing | undefined
     let bytes = 0
     let last = 0
-    let removed = 0
+    let isRemoved = true
     let offset: number = query.offset
     for (; offset < end && records.length < countMax; offset++) {
       if (!this.#entryAt(queue, offset)) {
-        if (records.length === 0) return { entries: offset }
-        this.#files.load(queue, offset).catch(() => undefined)
+        missing = { entries: offset }
         break
       }
-      if (this.#position < logStart) {
-        removed++
-        continue
-      }
-      if (matches !== undefined && !matches(this.#tags)) continue
-      if (records.length > 0 && bytes + this.#size > maxBytes) break
+      if (this.#position < logStart || this.#size === BLANK_SIZE) continue
+      isRemoved = false
+      if (query.matches?.(this.#tags) === false) continue
+      if (records.length > 0 && bytes + this.#size > query.maxBytes) break
       const position = logPosition(this.#position)
       const record = this.#log.view(position, this.#size)
       if (record === undefined) {
-        if (records.length === 0) return { position, size: this.#size }
-        this.#log.load(position, this.#size).catch(() => undefined)
+        missing = { position, size: this.#size }
         break
       }
       checkRecord(record, position, this.#size)
@@ -131,9 +126,15 @@ export class QueueReader {
       bytes += record.length
       last = position + record.length
     }
-    if (records.length > 0) return this.#found(records, bytes, offset, queue, last)
-    const status = removed === offset - query.offset ? 'removed' : 'no-match'
-    return nothing(status, offset, queue.minOffset, queue.maxOffset)
+    if (records.length === 0)
+      return missing ?? nothing(isRemoved ? 'removed' : 'no-match', offset, queue.minOffset, queue.maxOffset)
+    if (missing !== undefined) this.#load(queue, missing).catch(() => undefined)
+    return this.#found(records, bytes, offset, queue, last)
+  }
+
+  async #load(queue: ConsumeQueue, missing: Missing): Promise<void> {
+    if ('entries' in missing) await this.#files.load(queue, missing.entries)
+    else await this.#log.load(missing.position, missing.size)
   }
 
   #found(

@@ -1,5 +1,5 @@
 import type { Log } from '../base/log.ts'
-import { type LogPosition, logPosition } from '../base/units.ts'
+import type { LogPosition } from '../base/units.ts'
 import {
   bodyAt,
   positionAt,
@@ -11,24 +11,33 @@ import {
   topicAt,
 } from '../message/record.ts'
 import { hasQueueOffset } from '../message/sys-flag.ts'
-import type { ChangeNote } from './batch.ts'
+import { decodeChange } from './change.ts'
+import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import { topicFolder } from './layout.ts'
 import type { Pump } from './pump.ts'
 import type { QueueTable } from './queue-table.ts'
+import { StoreError } from './store.ts'
+
+/** A queue that lacks more entries than this is not mended but named. */
+const GAP_MAX = 1_000_000
 
 /** Dispatches records of the log again, as they were dispatched when they were put: recovery's half of the pump. */
 export class Replay {
   readonly #queues: QueueTable
   readonly #pump: Pump
   readonly #log: Log
+  /** Queues hold everything below. */
+  readonly #queuesFrom: LogPosition
   recordCount = 0
 
-  constructor(queues: QueueTable, pump: Pump, log: Log) {
+  constructor(queues: QueueTable, pump: Pump, log: Log, queuesFrom: LogPosition) {
     this.#queues = queues
     this.#pump = pump
     this.#log = log
+    this.#queuesFrom = queuesFrom
   }
 
+  /** Throws StoreError 'corrupt' when the record cannot belong to its queue. */
   record(bytes: Buffer, at: number, sizeBytes: number): void {
     this.recordCount++
     const name = topicAt(bytes, at)
@@ -41,19 +50,13 @@ export class Replay {
       })
       return
     }
-    const topic = this.#queues.topic(name)
-    const queue = this.#queues.queue(topic, queueId)
     const sysFlag = sysFlagAt(bytes, at)
-    if (hasQueueOffset(sysFlag)) {
-      const offset = queueOffsetAt(bytes, at)
-      if (offset < queue.maxOffset) return
-      if (offset > queue.maxOffset) {
-        if (queue.maxOffset > 0)
-          this.#log.warn('store.queue-gap', { topic: name, queueId, from: queue.maxOffset, to: offset })
-        queue.startAt(offset, offset)
-      }
-    }
-    this.#pump.record({
+    const topic = this.#queues.topic(name)
+    const isQueued = position >= this.#queuesFrom && hasQueueOffset(sysFlag)
+    const queue = isQueued
+      ? this.#queueFor(topic, queueId, queueOffsetAt(bytes, at))
+      : this.#queues.queue(topic, queueId)
+    const record = {
       queue,
       position,
       sizeBytes,
@@ -61,26 +64,30 @@ export class Replay {
       sysFlag,
       properties: propertiesAt(bytes, at),
       change: topic.isSystem ? decodeChange(bodyAt(bytes, at)) : undefined,
-    })
-    queue.nextOffset = queue.maxOffset
+    }
+    this.#pump.record(record, isQueued)
+    if (isQueued) queue.nextOffset = queue.maxOffset
   }
 
-  finish(end: LogPosition): void {
-    this.#pump.advanceTo(logPosition(end))
+  /** The queue, with the offset as its next one. */
+  #queueFor(topic: Topic, queueId: number, offset: number): ConsumeQueue {
+    let queue = this.#queues.queue(topic, queueId)
+    if (offset === queue.maxOffset) return queue
+    const facts = { topic: topic.name, queueId, expected: queue.maxOffset, found: offset }
+    if (offset < queue.maxOffset) {
+      this.#log.warn('store.queue-renewed', facts)
+      queue = this.#queues.renew(queue)
+    }
+    if (queue.maxOffset === 0) queue.startAt(offset, offset)
+    else if (offset - queue.maxOffset <= GAP_MAX) {
+      this.#log.warn('store.queue-gap', facts)
+      queue.skipTo(offset)
+    } else
+      throw new StoreError(
+        'corrupt',
+        `queue ${queueId} of topic ${topic.name} jumps from offset ${queue.maxOffset} to ${offset}: its queue files do not belong ` +
+          'to this log. Move the folder consumequeue away; it is made again from the log',
+      )
+    return queue
   }
 }
-
-/** `{"table":"topics","change":…}`; undefined for anything else. */
-export function decodeChange(body: Uint8Array): ChangeNote | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
-    if (typeof parsed !== 'object' || parsed === null) return undefined
-    if (!('table' in parsed) || typeof parsed.table !== 'string' || !('change' in parsed)) return undefined
-    return { table: parsed.table, change: parsed.change, isApplied: false }
-  } catch {
-    return undefined
-  }
-}
-
-export const encodeChange = (table: string, change: unknown): Buffer =>
-  Buffer.from(JSON.stringify({ table, change }), 'utf8')

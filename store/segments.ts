@@ -116,7 +116,7 @@ export class Segments {
       await temp.close()
     }
     await this.#disk.rename(TEMP_FILE, segmentPath(start))
-    await this.#disk.syncDirectory(COMMIT_LOG_FOLDER)
+    await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
     this.#starts.push(start)
   }
 
@@ -161,7 +161,7 @@ export class Segments {
     const path = segmentPath(start)
     await this.#files.forget(path)
     await this.#disk.unlink(path)
-    await this.#disk.syncDirectory(COMMIT_LOG_FOLDER)
+    await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
     this.#starts.shift()
   }
 
@@ -172,10 +172,32 @@ export class Segments {
   }
 }
 
-/** The callback form as a promise, for everything that is not the hot path. */
+/**
+ * The callback form as a promise, for everything that is not the hot path. Rejects with StoreError 'unknown': what such a file
+ * holds on disk is not known any more, and a second datasync could succeed without telling.
+ */
 export function datasync(file: DiskFile): Promise<void> {
-  return new Promise((resolve, reject) => file.datasync((error) => (error ? reject(error) : resolve())))
+  return new Promise((resolve, reject) =>
+    file.datasync((error) => (error ? reject(syncFailure(file.path, error)) : resolve())),
+  )
 }
+
+/** The same for the names in a folder. */
+export async function syncFolder(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.syncDirectory(path)
+  } catch (error) {
+    throw syncFailure(path, error)
+  }
+}
+
+export const syncFailure = (path: string, error: unknown): StoreError =>
+  new StoreError(
+    'unknown',
+    `sync of ${path} failed (${error instanceof Error ? error.message : String(error)}): the store has stopped, whether the ` +
+      'last messages are stored is unknown. Check the disk, then start the broker again',
+    { cause: error },
+  )
 
 export function writeAll(file: DiskFile, buffers: readonly Uint8Array[], position: number): Promise<void> {
   return new Promise((resolve, reject) =>

@@ -3,6 +3,7 @@ import { type LogPosition, logPosition } from '../base/units.ts'
 import { readLong, writeLong } from '../message/record.ts'
 import type { Disk, DiskFile } from './disk.ts'
 import { SIDE_FOLDER } from './layout.ts'
+import { datasync, syncFolder, writeAll } from './segments.ts'
 
 /*
  * rocketcluster/watermark: two slots of 512 bytes, written in turn, so that a torn write leaves the other one. The valid slot
@@ -52,6 +53,13 @@ export class Watermark {
     const file = await disk.open(FILE, { create: true })
     const bytes = Buffer.alloc(2 * SLOT_BYTES)
     const length = await file.read(bytes, 0, bytes.length, 0)
+    // Both slots have their place on disk before they are needed: a full disk cannot stop the watermark.
+    if (length < bytes.length) {
+      await writeAll(file, [bytes], 0)
+      await datasync(file)
+      await syncFolder(disk, SIDE_FOLDER)
+      await syncFolder(disk, '.')
+    }
     let best: { mark: Mark; sequence: number } | undefined
     for (const at of [0, SLOT_BYTES]) {
       const slot = decodeSlot(bytes, at)
@@ -87,7 +95,10 @@ export class Watermark {
       for (const done of waiting) done(error)
       if (this.#waiting.length > 0 && !this.#isRunning) this.#run()
     }
-    if (mark === undefined) return finish(undefined)
+    if (mark === undefined) {
+      finish(undefined)
+      return
+    }
     this.#isRunning = true
     this.#wanted = undefined
     this.#sequence++

@@ -1,0 +1,256 @@
+import type { Log } from '../base/log.ts'
+import { type LogPosition, logPosition, type Timestamp, timestamp } from '../base/units.ts'
+import { adoptionStart, adoptQueues } from './adoption.ts'
+import { type Checkpoint, findAbort, readCheckpoint } from './checkpoint.ts'
+import type { Disk } from './disk.ts'
+import { checkIdentity, type Identity, readIdentity } from './identity.ts'
+import type { IndexSizes } from './index-file.ts'
+import { KeyIndex } from './key-index.ts'
+import { segmentPath } from './layout.ts'
+import type { ScanEnd } from './log-scan.ts'
+import type { OpenFiles } from './open-files.ts'
+import { quarantine } from './quarantine.ts'
+import { ENTRY_BYTES } from './queue-files.ts'
+import type { QueueTable } from './queue-table.ts'
+import { datasync, type Segments } from './segments.ts'
+import { readState, type StoreState } from './state.ts'
+import { StoreError } from './store.ts'
+import type { LoggedTables } from './tables.ts'
+import { type Mark, Watermark } from './watermark.ts'
+
+/**
+ * How the last run ended, as far as its files tell.
+ *
+ * new: nothing is here yet. own: the state file says what is on disk, recovery reads the log from there. adopted: another
+ * broker wrote here since (or the state file is lost), so queues, index and log end are found as that broker would.
+ */
+export type LastRun =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'own'; readonly state: StoreState; readonly mark: Mark; readonly isClean: boolean }
+  | {
+      readonly kind: 'adopted'
+      /** Another broker was here: its files count. False: ours, only the state file is lost. */
+      readonly isForeign: boolean
+      readonly isClean: boolean
+      readonly state: StoreState | undefined
+      readonly checkpoint: Checkpoint | undefined
+      /** Vouches for the log only when nobody else wrote to it. */
+      readonly mark: Mark | undefined
+    }
+
+export interface Examined {
+  readonly identity: Identity | undefined
+  readonly watermark: Watermark
+  readonly run: LastRun
+}
+
+export interface ExamineParts {
+  readonly disk: Disk
+  readonly segments: Segments
+  readonly log: Log
+  readonly cluster: string
+  readonly broker: string
+}
+
+/** Looks at everything and changes nothing but the watermark file. Throws StoreError 'corrupt' with reason and hint. */
+export async function examine(parts: ExamineParts): Promise<Examined> {
+  const { disk, segments } = parts
+  const identity = await readIdentity(disk)
+  if (identity !== undefined) checkIdentity(identity, parts.cluster, parts.broker)
+  const sizes = await segments.load(parts.log)
+  if (identity !== undefined && segments.first === undefined)
+    throw new StoreError(
+      'corrupt',
+      'the commit log is missing, though this store was in use: mount the right folder or restore commitlog from a copy. To give ' +
+        'up what was in it, empty the whole data folder',
+    )
+  const { watermark, mark, isDamaged } = await Watermark.open(disk)
+  const run = await lastRun(parts, identity, mark, isDamaged)
+  checkSizes(segments, sizes, run)
+  return { identity, watermark, run }
+}
+
+async function lastRun(
+  { disk, segments, log }: ExamineParts,
+  identity: Identity | undefined,
+  mark: Mark | undefined,
+  isMarkDamaged: boolean,
+): Promise<LastRun> {
+  const state = await readState(disk)
+  const checkpoint = await readCheckpoint(disk)
+  const abort = await findAbort(disk)
+  const isEmpty = segments.first === undefined && checkpoint === undefined
+  if (identity === undefined && state === undefined && isEmpty) return { kind: 'new' }
+  const signs = {
+    'checkpoint rewritten': checkpoint !== undefined && !checkpoint.isOurs,
+    'abort written': abort === 'foreign',
+    'abort after a clean stop': state?.isClean === true && abort !== 'none',
+  }
+  const foreign = Object.entries(signs).filter(([, isSeen]) => isSeen)
+  if (identity === undefined && state !== undefined)
+    throw new StoreError(
+      'corrupt',
+      'rocketcluster/identity is missing, though the store was in use: whose log this is cannot be told. Restore the file from a ' +
+        'copy, or delete the folder rocketcluster to take the log over as one of a Java broker',
+    )
+  const isForeign = identity === undefined || foreign.length > 0
+  if (isForeign)
+    log.info('store.taken-over', {
+      signs: foreign.map(([sign]) => sign),
+      hasIdentity: identity !== undefined,
+    })
+  if (isForeign || state === undefined)
+    return {
+      kind: 'adopted',
+      isForeign,
+      isClean: isForeign && abort === 'none',
+      state,
+      checkpoint,
+      mark: isForeign ? undefined : mark,
+    }
+  if (mark === undefined)
+    throw new StoreError(
+      'corrupt',
+      `rocketcluster/watermark is ${isMarkDamaged ? 'damaged' : 'missing'}: a torn end of the log could not be told from damage. ` +
+        'Restore it from a copy, or delete rocketcluster/state, too, to have the log read as a Java broker would',
+    )
+  checkLogStart(segments, state)
+  return { kind: 'own', state, mark, isClean: state.isClean }
+}
+
+function checkLogStart(segments: Segments, state: StoreState): void {
+  const first = segments.first ?? logPosition(0)
+  if (first > state.logStart)
+    throw new StoreError(
+      'corrupt',
+      `${segmentPath(state.logStart)} is missing: the log began there. Restore the file from a copy or from a replica`,
+    )
+}
+
+/** A segment may be short only where a cut was under way: beyond what the watermark vouches for. */
+function checkSizes(segments: Segments, sizes: ReadonlyMap<LogPosition, number>, run: LastRun): void {
+  for (const [start, size] of sizes) {
+    if (size === segments.sizeBytes) continue
+    const isLast = start === segments.starts.at(-1)
+    const isCut = run.kind === 'own' ? start + size >= run.mark.position : isLast && size === 0
+    if (!isCut)
+      throw new StoreError(
+        'corrupt',
+        `${segmentPath(start)} has ${size} bytes, but mappedFileSizeCommitLog is ${segments.sizeBytes}: the file was cut, or that ` +
+          'key is not the one with which this store was made. Restore the file or set the key',
+      )
+  }
+}
+
+/** Where replay begins: everything derived may lack records from here on. */
+export async function replayStart(
+  run: LastRun,
+  segments: Segments,
+  tables: LoggedTables,
+  index: KeyIndex | undefined,
+): Promise<LogPosition> {
+  const first = segments.first ?? logPosition(0)
+  if (run.kind === 'new') return first
+  if (run.kind === 'own') {
+    const from = Math.min(run.state.position, tables.replayFrom, index?.replayFrom ?? run.state.position)
+    return logPosition(Math.max(first, from))
+  }
+  // Our own tables may lack anything, those of another broker lack nothing.
+  if (!run.isForeign) return first
+  const known = run.state?.position
+  if (known !== undefined && segments.starts.includes(segments.startOf(known))) return segments.startOf(known)
+  return adoptionStart(segments, run.checkpoint)
+}
+
+export interface QueueParts {
+  readonly disk: Disk
+  readonly files: OpenFiles
+  readonly queues: QueueTable
+  readonly fileBytes: number
+  readonly log: Log
+}
+
+/** Fills the table of queues as they are on disk, up to the position that is returned. */
+export async function restoreQueues(
+  run: LastRun,
+  parts: QueueParts,
+  from: LogPosition,
+  logStart: LogPosition,
+): Promise<LogPosition> {
+  if (run.kind === 'new') return from
+  if (run.kind === 'adopted') {
+    await adoptQueues(parts, from, logStart)
+    return from
+  }
+  for (const [name, queues] of Object.entries(run.state.queues)) {
+    const topic = parts.queues.topic(name)
+    for (const [id, min, max, firstFile] of queues) {
+      const queue = parts.queues.queue(topic, id)
+      queue.startAt(min, max)
+      queue.firstFile = firstFile
+      queue.lastFile = Math.floor((max * ENTRY_BYTES - 1) / parts.fileBytes)
+    }
+  }
+  return run.state.position
+}
+
+export interface IndexParts {
+  readonly disk: Disk
+  readonly files: OpenFiles
+  readonly sizes: IndexSizes
+  readonly log: Log
+}
+
+export function restoreIndex(run: LastRun, parts: IndexParts): Promise<KeyIndex> {
+  if (run.kind === 'own' && run.state.index !== undefined)
+    return KeyIndex.open(parts, run.state.index, run.state.position, run.isClean)
+  const indexTime = run.kind === 'adopted' ? (run.checkpoint?.indexTime ?? timestamp(0)) : timestamp(0)
+  return KeyIndex.adopt(parts, indexTime, run.kind !== 'adopted' || run.isClean)
+}
+
+/** Compares what the scan found with what the watermark vouches for. Throws StoreError 'corrupt'. */
+export function judgeEnd(mark: Mark | undefined, found: ScanEnd, hashAtMark: number | undefined): void {
+  if (mark === undefined) return
+  if (found.end < mark.position)
+    throw new StoreError(
+      'corrupt',
+      `the log is damaged at position ${found.end} (${found.damage ?? 'nothing is there'}), but everything below ${mark.position} was ` +
+        'on disk: this is no torn write. Restore the segment from a copy or from a replica; nothing was changed',
+    )
+  if (hashAtMark !== undefined && hashAtMark !== mark.hash)
+    throw new StoreError(
+      'corrupt',
+      `the log below position ${mark.position} is not what was written: its checksum differs. Restore the last segments from a ` +
+        'copy or from a replica; nothing was changed',
+    )
+}
+
+/**
+ * Makes the end of the log final: keeps what lies behind it, makes that zeros, syncs what the watermark did not vouch for yet.
+ * Returns the bytes that were kept.
+ */
+export async function settleEnd(
+  disk: Disk,
+  segments: Segments,
+  run: LastRun,
+  found: ScanEnd,
+): Promise<number> {
+  const isClean = run.kind !== 'new' && run.isClean && found.damage === undefined
+  const vouched = run.kind === 'own' ? run.mark.position : (segments.first ?? logPosition(0))
+  let kept = 0
+  if (!isClean && run.kind !== 'new') {
+    kept = await quarantine(disk, segments, found.end)
+    await segments.clearFrom(found.end)
+  }
+  for (const start of segments.starts) {
+    if (start + segments.sizeBytes <= vouched || start > found.end) continue
+    await datasync(await segments.ensureWriter(start))
+  }
+  await segments.retireWriters(found.end)
+  return kept
+}
+
+export const stateTimes = (run: LastRun): { storeTime: Timestamp; retentionTime: Timestamp } => {
+  const state = run.kind === 'new' ? undefined : run.state
+  return { storeTime: state?.storeTime ?? timestamp(0), retentionTime: state?.retentionTime ?? timestamp(0) }
+}

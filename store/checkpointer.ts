@@ -10,6 +10,7 @@ import type { LogSums } from './log-sums.ts'
 import type { Pump } from './pump.ts'
 import type { QueueFiles } from './queue-files.ts'
 import type { QueueTable } from './queue-table.ts'
+import type { RetentionClock } from './retention-clock.ts'
 import type { Segments } from './segments.ts'
 import { queuesText, type StoreState, writeState } from './state.ts'
 import { StoreError } from './store.ts'
@@ -29,7 +30,7 @@ export interface CheckpointerParts {
   readonly queueFiles: QueueFiles
   readonly index: KeyIndex | undefined
   readonly tables: LoggedTables
-  readonly retentionTime: () => Timestamp
+  readonly retentionClock: RetentionClock
 }
 
 /** While something changes, a checkpoint begins this long after the last one. */
@@ -45,7 +46,10 @@ interface Moment {
   readonly storeTime: Timestamp
   readonly queues: readonly ConsumeQueue[]
   readonly snapshots: readonly TableSnapshot[]
-  readonly state: Omit<StoreState, 'queues' | 'index' | 'isClean' | 'retentionTime' | 'logStart'>
+  readonly state: Omit<
+    StoreState,
+    'queues' | 'index' | 'isClean' | 'retentionTime' | 'logStart' | 'minimaFor'
+  >
   readonly queuesText: string
 }
 
@@ -72,6 +76,11 @@ export class Checkpointer {
     this.#logStart = logStart
     this.#lastMs = parts.clock.monotonicMs()
     this.#lastPosition = parts.pump.position
+  }
+
+  /** Of the last checkpoint: recovery reads the log from here. */
+  get position(): LogPosition {
+    return this.#lastPosition
   }
 
   /** Starts a checkpoint when one is due. */
@@ -168,12 +177,13 @@ export class Checkpointer {
   }
 
   async #writeState(moment: Moment, isClean: boolean): Promise<void> {
-    const { disk, index, retentionTime, tables } = this.#parts
+    const { disk, index, retentionClock, tables, queues } = this.#parts
     const state = {
       ...moment.state,
       isClean,
       logStart: this.#logStart,
-      retentionTime: retentionTime(),
+      minimaFor: queues.minimaFor,
+      retentionTime: retentionClock.value,
       index: index?.states,
     }
     await writeState(disk, state, moment.queuesText)

@@ -4,13 +4,14 @@ import {
   type QueueOffset,
   queueOffset,
   type Timestamp,
-  timestamp,
 } from '../base/units.ts'
 import type { NewMessage } from '../message/message.ts'
 import { positionAt, RECORD_MIN_BYTES, storeTimestampAt, verifyRecord } from '../message/record.ts'
+import { assemble, type OpenedStore } from './assembly.ts'
 import { changeMessage, STORE_TABLE } from './change.ts'
 import { removeAbort } from './checkpoint.ts'
-import { assemble, type OpenedStore, type StoreParts } from './opening.ts'
+import { queryByKey } from './key-query.ts'
+import type { StoreParts } from './opening.ts'
 import type {
   Arrival,
   GetQuery,
@@ -108,12 +109,8 @@ class MessageStore implements Store {
     return record === undefined ? undefined : storeTimestampAt(record, 0)
   }
 
-  async query(query: KeyQuery): Promise<KeyResult> {
-    return {
-      records: [],
-      indexLastUpdateTimestamp: timestamp(query.begin * 0),
-      indexLastUpdatePosition: logPosition(0),
-    }
+  query(query: KeyQuery): Promise<KeyResult> {
+    return queryByKey(query, this.#parts.index, (position) => this.recordAt(position))
   }
 
   async change(table: string, change: unknown, options?: { readonly isApplied?: boolean }): Promise<void> {
@@ -149,8 +146,8 @@ class MessageStore implements Store {
     this.#parts.life.onFailure(listener)
   }
 
-  async deleteExpired(): Promise<number> {
-    return 0
+  deleteExpired(): Promise<number> {
+    return this.#parts.retention.deleteExpired()
   }
 
   tick(_now: Timestamp): void {
@@ -158,21 +155,22 @@ class MessageStore implements Store {
     this.#parts.log.tick()
     this.#parts.flusher.tick((error) => this.#parts.log.failSync(error))
     this.#parts.checkpointer.tick()
+    this.#parts.retention.tick()
   }
 
   status(): StoreStatus {
-    const { log, flusher, pump, queues, life } = this.#parts
-    const refusal = life.refusal ?? log.refusal
+    const { log, flusher, pump, queues, puts, retention } = this.#parts
+    const { refusal } = puts
     return {
       minPosition: this.#logStart(),
       maxPosition: log.end,
       writtenPosition: log.written,
       flushedPosition: flusher.flushed,
       dispatchedPosition: pump.position,
-      earliestStoreTimestamp: undefined,
+      earliestStoreTimestamp: retention.earliestStoreTimestamp,
       isWritable: refusal === undefined,
       refusal: refusal?.message,
-      diskUsedRatio: 0,
+      diskUsedRatio: retention.usedRatio,
       topicCount: queues.topicCount,
       queueCount: queues.queueCount,
     }
@@ -183,6 +181,7 @@ class MessageStore implements Store {
     if (life.isClosed) return
     life.isClosed = true
     await log.settled()
+    await this.#parts.retention.settled()
     try {
       if (life.failure === undefined) {
         await flusher.finish()

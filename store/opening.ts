@@ -3,34 +3,20 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 
-import type { Batch, ChangeNote } from './batch.ts'
+import type { ChangeNote } from './batch.ts'
 import { BlockCache } from './block-cache.ts'
 import { deletedTopicOf, STORE_TABLE } from './change.ts'
-import { writeAbort } from './checkpoint.ts'
-import { Checkpointer } from './checkpointer.ts'
-import { CommitLog } from './commit-log.ts'
-import type { Disk, DiskLock } from './disk.ts'
-import { Flusher } from './flusher.ts'
+import type { Disk } from './disk.ts'
 import { FIRST_EPOCH, readEpochs, writeEpochs, writeIdentity } from './identity.ts'
 import type { KeyIndex } from './key-index.ts'
-import {
-  COMMIT_LOG_FOLDER,
-  CONFIG_FOLDER,
-  INDEX_FOLDER,
-  LOCK_FILE,
-  QUEUE_FOLDER,
-  SIDE_FOLDER,
-} from './layout.ts'
-import { StoreLife } from './life.ts'
-import { LogReader } from './log-reader.ts'
+import { COMMIT_LOG_FOLDER, CONFIG_FOLDER, INDEX_FOLDER, QUEUE_FOLDER, SIDE_FOLDER } from './layout.ts'
 import { type ScanEnd, scanLog } from './log-scan.ts'
 import { LogSums, type SumState } from './log-sums.ts'
-import { OpenFiles } from './open-files.ts'
+import type { OpenFiles } from './open-files.ts'
 import type { StoreOptions } from './options.ts'
 import { Pump } from './pump.ts'
-import { giveBack, Puts, RECORD_OVERHEAD_BYTES } from './puts.ts'
+import { RECORD_OVERHEAD_BYTES } from './puts.ts'
 import { QueueFiles } from './queue-files.ts'
-import { QueueReader } from './queue-reader.ts'
 import { QueueTable } from './queue-table.ts'
 import {
   type Examined,
@@ -62,36 +48,11 @@ export interface StoreParts {
   readonly uid?: () => string
 }
 
-/** The parts of an open store. */
-export interface OpenedStore {
-  readonly disk: Disk
-  readonly options: StoreOptions
-  readonly clock: Clock
-  readonly trace: Log
-  readonly lock: DiskLock
-  readonly files: OpenFiles
-  readonly segments: Segments
-  readonly queues: QueueTable
-  readonly queueFiles: QueueFiles
-  readonly index: KeyIndex | undefined
-  readonly tables: LoggedTables
-  readonly watermark: Watermark
-  readonly flusher: Flusher
-  readonly log: CommitLog
-  readonly pump: Pump
-  readonly puts: Puts
-  readonly logReader: LogReader
-  readonly reader: QueueReader
-  readonly checkpointer: Checkpointer
-  readonly life: StoreLife
-}
-
-const OPEN_FILES_MAX = 512
 /** During replay, what gathered in memory goes to disk when there is this much of it. */
 const REPLAY_INDEX_MAX = 200_000
 
 /** What exists before the log is read. */
-interface Base {
+export interface Base {
   readonly parts: StoreParts
   readonly files: OpenFiles
   readonly cache: BlockCache
@@ -102,7 +63,7 @@ interface Base {
 }
 
 /** What reading the log made of it. */
-interface Recovered {
+export interface Recovered {
   readonly run: LastRun
   readonly end: LogPosition
   readonly watermark: Watermark
@@ -112,22 +73,7 @@ interface Recovered {
   readonly index: KeyIndex | undefined
 }
 
-/** Finds out what the last run left, brings it in order and puts the parts together. */
-export async function assemble(parts: StoreParts): Promise<OpenedStore> {
-  const lock = await parts.disk.lock(LOCK_FILE)
-  const files = new OpenFiles(parts.disk, OPEN_FILES_MAX)
-  try {
-    const base = await prepare(parts, files)
-    const recovered = await recover(base)
-    return await start(base, recovered, lock)
-  } catch (error) {
-    await files.close()
-    await lock.release()
-    throw error
-  }
-}
-
-async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base> {
+export async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base> {
   const { disk, options, log } = parts
   for (const folder of [COMMIT_LOG_FOLDER, QUEUE_FOLDER, INDEX_FOLDER, CONFIG_FOLDER, SIDE_FOLDER])
     await disk.makeDirectory(folder)
@@ -144,7 +90,7 @@ async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base> {
   }
 }
 
-async function recover(base: Base): Promise<Recovered> {
+export async function recover(base: Base): Promise<Recovered> {
   const { parts, segments, tables, queues } = base
   const { disk, options, clock, log } = parts
   const beganAtMs = clock.monotonicMs()
@@ -292,82 +238,4 @@ async function markStart(
     await writeIdentity(disk, { uid, cluster: options.clusterName, broker: options.brokerName })
   }
   return epoch
-}
-
-async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<OpenedStore> {
-  const { parts, segments, queues, queueFiles, tables, files, cache } = base
-  const { disk, options, clock, log: trace } = parts
-  const { end, watermark, sums, pump, index, epoch } = recovered
-  const isSynced = options.flush === 'SYNC_FLUSH'
-  const life = new StoreLife()
-  const flusher = new Flusher(
-    end,
-    { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
-    { segments, sums, watermark, clock, epoch },
-  )
-  life.onFailure((error) => flusher.stop(error))
-  const log = new CommitLog(
-    end,
-    { ...options, isSynced },
-    { segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
-    {
-      acknowledged: (batch: Batch) => pump.dispatch(batch),
-      refused: giveBack,
-      failed: (error) => life.fail(error),
-    },
-  )
-  life.onFailure((error) => log.stop(error))
-  const { retentionTime } = stateTimes(recovered.run)
-  const checkpointer = new Checkpointer(
-    {
-      disk,
-      clock,
-      log: trace,
-      segments,
-      tail: log.tail,
-      flusher,
-      sums,
-      pump,
-      queues,
-      queueFiles,
-      index,
-      tables,
-      retentionTime: () => retentionTime,
-    },
-    segments.first ?? end,
-    (error) => life.fail(error),
-  )
-  await writeAbort(disk)
-  await checkpointer.run(false)
-  if (life.failure !== undefined) throw life.failure
-  const logReader = new LogReader(log.tail, segments, cache, () => pump.position)
-  const reader = new QueueReader({
-    queues,
-    files: queueFiles,
-    log: logReader,
-    logStart: () => segments.first ?? logPosition(0),
-    readable: () => pump.position,
-  })
-  return {
-    disk,
-    options,
-    clock,
-    trace,
-    lock,
-    files,
-    segments,
-    queues,
-    queueFiles,
-    index,
-    tables,
-    watermark,
-    flusher,
-    log,
-    pump,
-    puts: new Puts(log, queues, clock, options, () => life.refusal),
-    logReader,
-    reader,
-    checkpointer,
-    life,
-  }
 }

@@ -111,7 +111,7 @@ export class QueueReader {
         missing = { entries: offset }
         break
       }
-      if (this.#position < logStart || this.#size === BLANK_SIZE) continue
+      if (this.#isGone(logStart)) continue
       isRemoved = false
       if (query.matches?.(this.#tags) === false) continue
       if (records.length > 0 && bytes + this.#size > query.maxBytes) break
@@ -130,6 +130,11 @@ export class QueueReader {
       return missing ?? nothing(isRemoved ? 'removed' : 'no-match', offset, queue.minOffset, queue.maxOffset)
     if (missing !== undefined) this.#load(queue, missing).catch(() => undefined)
     return this.#found(records, bytes, offset, queue, last)
+  }
+
+  /** The record of the entry at hand is no longer in the log, or never was. */
+  #isGone(logStart: LogPosition): boolean {
+    return this.#position < logStart || this.#size === BLANK_SIZE
   }
 
   async #load(queue: ConsumeQueue, missing: Missing): Promise<void> {

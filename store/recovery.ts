@@ -180,8 +180,10 @@ export async function restoreQueues(
   if (run.kind === 'new') return from
   if (run.kind === 'adopted') {
     await adoptQueues(parts, from, logStart)
+    parts.queues.minimaFor = logStart
     return from
   }
+  parts.queues.minimaFor = run.state.minimaFor
   for (const [name, queues] of Object.entries(run.state.queues)) {
     const topic = parts.queues.topic(name)
     for (const [id, min, max, firstFile] of queues) {

@@ -23,6 +23,8 @@ export interface StoreState {
   readonly storeTime: Timestamp
   /** First segment of the log. */
   readonly logStart: LogPosition
+  /** The first offsets of the queues are those for a log that begins here. */
+  readonly minimaFor: LogPosition
   /** The clock that retention goes by, see retention.ts. */
   readonly retentionTime: Timestamp
   /** Index files, oldest first; undefined without an index. */
@@ -53,6 +55,7 @@ export async function readState(disk: Disk): Promise<StoreState | undefined> {
     ...state,
     position: logPosition(state.position),
     logStart: logPosition(state.logStart),
+    minimaFor: logPosition(state.minimaFor),
     storeTime: timestamp(state.storeTime),
     retentionTime: timestamp(state.retentionTime),
     index: state.index ?? undefined,

@@ -1,0 +1,171 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { logPosition, timestamp } from '../base/units.ts'
+
+import type { Batch } from './batch.ts'
+import { writeAbort } from './checkpoint.ts'
+import { Checkpointer } from './checkpointer.ts'
+import { CommitLog } from './commit-log.ts'
+import type { Disk, DiskLock } from './disk.ts'
+import { Flusher } from './flusher.ts'
+import type { KeyIndex } from './key-index.ts'
+import { LOCK_FILE } from './layout.ts'
+import { StoreLife } from './life.ts'
+import { LogReader } from './log-reader.ts'
+import { OpenFiles } from './open-files.ts'
+import { type Base, prepare, type Recovered, recover, type StoreParts } from './opening.ts'
+import type { StoreOptions } from './options.ts'
+import type { Pump } from './pump.ts'
+import { giveBack, Puts } from './puts.ts'
+import type { QueueFiles } from './queue-files.ts'
+import { QueueReader } from './queue-reader.ts'
+import type { QueueTable } from './queue-table.ts'
+import { stateTimes } from './recovery.ts'
+import { Retention } from './retention.ts'
+import { RetentionClock } from './retention-clock.ts'
+import type { Segments } from './segments.ts'
+import type { LoggedTables } from './tables.ts'
+import type { Watermark } from './watermark.ts'
+
+/** The parts of an open store. */
+export interface OpenedStore {
+  readonly disk: Disk
+  readonly options: StoreOptions
+  readonly clock: Clock
+  readonly trace: Log
+  readonly lock: DiskLock
+  readonly files: OpenFiles
+  readonly segments: Segments
+  readonly queues: QueueTable
+  readonly queueFiles: QueueFiles
+  readonly index: KeyIndex | undefined
+  readonly tables: LoggedTables
+  readonly watermark: Watermark
+  readonly flusher: Flusher
+  readonly log: CommitLog
+  readonly pump: Pump
+  readonly puts: Puts
+  readonly logReader: LogReader
+  readonly reader: QueueReader
+  readonly checkpointer: Checkpointer
+  readonly retention: Retention
+  readonly life: StoreLife
+}
+
+const OPEN_FILES_MAX = 512
+
+/** Finds out what the last run left, brings it in order and puts the parts together. */
+export async function assemble(parts: StoreParts): Promise<OpenedStore> {
+  const lock = await parts.disk.lock(LOCK_FILE)
+  const files = new OpenFiles(parts.disk, OPEN_FILES_MAX)
+  try {
+    const base = await prepare(parts, files)
+    const recovered = await recover(base)
+    return await start(base, recovered, lock)
+  } catch (error) {
+    await files.close()
+    await lock.release()
+    throw error
+  }
+}
+
+async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<OpenedStore> {
+  const { parts, segments, queues, queueFiles, tables, files } = base
+  const { disk, options, clock, log: trace } = parts
+  const { end, watermark, sums, pump, index, epoch } = recovered
+  const isSynced = options.flush === 'SYNC_FLUSH'
+  const life = new StoreLife()
+  const flusher = new Flusher(
+    end,
+    { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
+    { segments, sums, watermark, clock, epoch },
+  )
+  life.onFailure((error) => flusher.stop(error))
+  const log = new CommitLog(
+    end,
+    { ...options, isSynced },
+    { segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
+    {
+      acknowledged: (batch: Batch) => pump.dispatch(batch),
+      refused: giveBack,
+      failed: (error) => life.fail(error),
+    },
+  )
+  life.onFailure((error) => log.stop(error))
+  const { retentionTime } = stateTimes(recovered.run)
+  const seen = timestamp(Math.max(retentionTime, pump.lastStoreTimestamp))
+  const retentionClock = new RetentionClock(seen, clock.now(), clock.monotonicMs())
+  const checkpointer = new Checkpointer(
+    {
+      disk,
+      clock,
+      log: trace,
+      segments,
+      tail: log.tail,
+      flusher,
+      sums,
+      pump,
+      queues,
+      queueFiles,
+      index,
+      tables,
+      retentionClock,
+    },
+    segments.first ?? end,
+    (error) => life.fail(error),
+  )
+  await writeAbort(disk)
+  await checkpointer.run(false)
+  if (life.failure !== undefined) throw life.failure
+  const { logReader, reader } = readers(base, log, pump)
+  const retention = new Retention({
+    disk,
+    options,
+    clock,
+    log: trace,
+    segments,
+    queues,
+    queueFiles,
+    reader,
+    index,
+    checkpointer,
+    retentionClock,
+  })
+  await retention.start()
+  return {
+    disk,
+    options,
+    clock,
+    trace,
+    lock,
+    files,
+    segments,
+    queues,
+    queueFiles,
+    index,
+    tables,
+    watermark,
+    flusher,
+    log,
+    pump,
+    puts: new Puts(log, queues, clock, options, () => life.refusal ?? retention.refusal),
+    logReader,
+    reader,
+    checkpointer,
+    retention,
+    life,
+  }
+}
+
+function readers(base: Base, log: CommitLog, pump: Pump): Pick<OpenedStore, 'logReader' | 'reader'> {
+  const { segments, cache, queues, queueFiles } = base
+  const logReader = new LogReader(log.tail, segments, cache, () => pump.position)
+  const reader = new QueueReader({
+    queues,
+    files: queueFiles,
+    log: logReader,
+    logStart: () => segments.first ?? logPosition(0),
+    readable: () => pump.position,
+  })
+  return { logReader, reader }
+}

@@ -50,7 +50,7 @@ test('everything is found again after a stop and a start', async (t) => {
   assert.equal((await send(second)).header.queueOffset, 5)
 })
 
-test('a code that nobody serves is answered 3 with its number', async (t) => {
+test('F10: a code that nobody serves is answered 3 with its number', async (t) => {
   const broker = await startTestBroker(t)
   await assert.rejects(
     broker.client.call(broker.address, request({ code: 9999, name: 'NOTHING' }), {}, { timeoutMs: 5000 }),
@@ -58,7 +58,7 @@ test('a code that nobody serves is answered 3 with its number', async (t) => {
   )
 })
 
-test('a header field that is missing or of the wrong type is answered 29 with its name', async (t) => {
+test('F16: a header field that is missing or of the wrong type is answered 29 with its name', async (t) => {
   const broker = await startTestBroker(t)
   const missing = await ask(broker.address, 310, { a: 'P', b: 'T' }, Buffer.from('x'))
   assert.equal(missing.code, 29)

@@ -63,7 +63,7 @@ test('every member of a group is told when one joins, and when one leaves', () =
   advance(1000)
   beat(b, 'b')
   assert.deepEqual([a.told.length, b.told.length], [2, 1])
-  assert.deepEqual(clients.consumerIds('G').sort(), ['a', 'b'])
+  assert.deepEqual([...clients.consumerIds('G')].sort(), ['a', 'b'])
   advance(1000)
   beat(a, 'a')
   beat(b, 'b')
@@ -219,6 +219,18 @@ test('M19: the last of several changes is never lost', () => {
   assert.equal(a.told.length, 1, 'the second change waits')
   advance(500)
   assert.deepEqual([a.told.length, b.told.length], [2, 1])
+})
+
+test('M19: the larger the group, the farther apart the notices, but a change is told within 15 s', () => {
+  const { beat, advance } = setUp()
+  const peers = Array.from({ length: 2000 }, () => new FakePeer())
+  for (const [index, peer] of peers.entries()) beat(peer, `c${index}`)
+  const [first] = peers
+  for (let tenth = 0; tenth < 75; tenth++) advance(100)
+  assert.equal(first?.told.length, 1, 'the first member alone was told at once')
+  advance(500)
+  assert.equal(first?.told.length, 2)
+  assert.ok(peers.every((peer) => peer.told.length >= 1))
 })
 
 test('nobody is told in a broadcasting group, or where group or broker say so', () => {

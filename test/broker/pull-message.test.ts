@@ -111,7 +111,7 @@ test('a pull returns the messages of its queue as they are stored, 361 like 11',
   }
 })
 
-test('the count of a pull is what the consumer asks for, within reason', async (t) => {
+test('M12: the count of a pull is what the consumer asks for, within reason', async (t) => {
   const broker = await startTestBroker(t)
   await filled(broker, ...Array.from({ length: 200 }, (_, index) => String(index)))
   assert.equal((await pull(broker, { maxMsgNums: 100 })).bodies.length, 100)
@@ -240,7 +240,7 @@ test('offsets outside the queue are answered 21 with the nearest good one, exact
   assert.deepEqual(await next(2), [19, 'OFFSET_OVERFLOW_ONE', 2])
 })
 
-test('the largest and smallest long of Java are offsets like any other', async (t) => {
+test('M10: the largest and smallest long of Java are offsets like any other', async (t) => {
   const broker = await startTestBroker(t)
   await filled(broker, 'one')
   const nextOf = async (queueOffset: string): Promise<unknown[]> => {

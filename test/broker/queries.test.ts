@@ -53,7 +53,7 @@ const refused = (code: number, remark: RegExp) => (error: unknown) => {
 const readable = ({ broker }: TestBroker, topic: string, count: number): Promise<void> =>
   until(`${count} readable messages`, () => broker.store.queueRange(topic, 0).maxOffset >= count)
 
-test('a message is found by its offset id; a topic that is given has to be its own', async (t) => {
+test('M23: a message is found by its offset id; a topic that is given has to be its own', async (t) => {
   const broker = await startTestBroker(t)
   const offset = await send(broker, 'T', {})
   await readable(broker, 'T', 1)

@@ -108,7 +108,7 @@ test('a message without a unique key gets one of its own', async (t) => {
   assert.equal(keys.size, 3)
 })
 
-test('queue -1 is chosen by the broker, others outside the topic are refused with 29', async (t) => {
+test('M8: queue -1 is chosen by the broker, others outside the topic are refused with 29', async (t) => {
   const broker = await startTestBroker(t, { random: () => 0.99 })
   assert.equal((await send(broker, { queueId: -1 })).header.queueId, 3)
   await assert.rejects(send(broker, { queueId: 4 }), refused(29, /queueId\[4\].*0 to 3/))
@@ -166,7 +166,7 @@ test('a template is not left behind when auto-creation is switched off', async (
   assert.equal(second.broker.parts.topics.get('TBW102'), undefined)
 })
 
-test('topic names outside the grammar are refused with 29 and nothing is made', async (t) => {
+test('M5: topic names outside the grammar are refused with 29 and nothing is made', async (t) => {
   const broker = await startTestBroker(t)
   for (const name of [
     '../x',
@@ -186,7 +186,7 @@ test('topic names outside the grammar are refused with 29 and nothing is made', 
   assert.equal((await send(broker, { topic: 'x'.repeat(127) })).header.queueOffset, 0)
 })
 
-test('topics of the broker itself are refused with 16', async (t) => {
+test('M7: topics of the broker itself are refused with 16', async (t) => {
   const broker = await startTestBroker(t)
   const closed = [
     'SCHEDULE_TOPIC_XXXX',
@@ -203,7 +203,7 @@ test('topics of the broker itself are refused with 16', async (t) => {
     await assert.rejects(send(broker, { topic: name }), refused(16, /forbidden/), name)
 })
 
-test('the number of topics is limited, and what exists still works', async (t) => {
+test('M9: the number of topics is limited, and what exists still works', async (t) => {
   const broker = await startTestBroker(t, { text: 'maxTopicNum=100' })
   const room = 100 - broker.broker.parts.topics.size
   const sends = Array.from({ length: room + 10 }, (_, index) => send(broker, { topic: `many-${index}` }))
@@ -213,7 +213,7 @@ test('the number of topics is limited, and what exists still works', async (t) =
   assert.equal((await send(broker, { topic: 'many-0' })).header.queueOffset, 1)
 })
 
-test('bodies that are missing or too large are refused with 13 and take no queue offset', async (t) => {
+test('M1, M2: bodies that are missing or too large are refused with 13 and take no queue offset', async (t) => {
   const broker = await startTestBroker(t)
   await assert.rejects(send(broker, {}, Buffer.alloc(0)), refused(13, /no body/))
   await assert.rejects(send(broker, {}, Buffer.alloc(65_537)), refused(13, /65537.*65536/))
@@ -244,7 +244,7 @@ test('transactions and timers are refused with the codes of a broker that has th
   assert.equal((await send(broker)).header.queueOffset, 1, 'nothing of it was stored')
 })
 
-test('system flag bits that a client may not set are masked', async (t) => {
+test('M13: system flag bits that a client may not set are masked', async (t) => {
   const broker = await startTestBroker(t)
   const all = 0x7fff_ffff & ~0x4 & ~0x8
   assert.equal((await stored(broker, (await send(broker, { sysFlag: all })).header.msgId)).sysFlag, 0x303)
@@ -253,7 +253,7 @@ test('system flag bits that a client may not set are masked', async (t) => {
   assert.equal((await stored(broker, (await send(broker, { sysFlag: 0xc })).header.msgId)).sysFlag, 0)
 })
 
-test('hosts in a record come from the socket, not from the client', async (t) => {
+test('M18: hosts in a record come from the socket, not from the client', async (t) => {
   const broker = await startTestBroker(t)
   const message = await stored(
     broker,
@@ -295,7 +295,7 @@ test('a batch becomes messages next to each other, its answer lists their ids', 
   assert.match(third?.get('UNIQ_KEY') ?? '', /^[0-9A-F]{32}$/)
 })
 
-test('a batch that is none is refused with 13 as a whole', async (t) => {
+test('M15: a batch that is none is refused with 13 as a whole', async (t) => {
   const broker = await startTestBroker(t)
   await send(broker)
   const good = encodeBatch([{ flag: 0, body: Buffer.from('x'), properties: '' }])

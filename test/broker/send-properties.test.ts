@@ -22,14 +22,14 @@ test('a missing last separator is added so that more can follow', () => {
   assert.equal(readSendProperties('a\u0001b', false).kept, 'a\u0001b\u0002')
 })
 
-test('every copy of a broker-owned property is dropped, wherever it stands', () => {
+test('M4: every copy of a broker-owned property is dropped, wherever it stands', () => {
   for (const name of BROKER_OWNED) {
     const sent = `${text([name, '1'], ['a', 'b'], [name, '2'])}c\u0001d\u0002${name}\u00013`
     assert.equal(readSendProperties(sent, false).kept, text(['a', 'b'], ['c', 'd']), name)
   }
 })
 
-test('a value that forges further pairs gains nothing for broker-owned names', () => {
+test('M3: a value that forges further pairs gains nothing for broker-owned names', () => {
   const sent = text(['note', 'x\u0002REAL_TOPIC\u0001other\u0002CLUSTER\u0001evil'])
   assert.equal(readSendProperties(sent, false).kept, text(['note', 'x']))
 })
@@ -51,7 +51,7 @@ test('RETRY_TOPIC belongs to the client on a send to a retry topic only', () => 
   assert.equal(readSendProperties(sent, false).kept, text(['a', 'b']))
 })
 
-test('delay levels are read as Java reads them', () => {
+test('M17: delay levels are read as Java reads them', () => {
   const level = (value: string): number => readSendProperties(text(['DELAY', value]), false).delayLevel
   assert.equal(level('4'), 4)
   assert.equal(level('-1'), -1)

@@ -77,7 +77,7 @@ test('an equal configuration changes nothing', async (t) => {
   assert.deepEqual(broker.broker.parts.topics.dataVersion, before)
 })
 
-test('what a topic may not be is refused with 29 and its rule', async (t) => {
+test('M9: what a topic may not be is refused with 29 and its rule', async (t) => {
   const broker = await startTestBroker(t)
   const bad: [Partial<Header>, RegExp][] = [
     [{ topic: '' }, /empty/],

@@ -10,8 +10,9 @@ import type {
 import { ResponseCode } from '../remoting/codes.ts'
 import { RequestError } from '../remoting/errors.ts'
 import type { Peer } from '../remoting/peer.ts'
-import { notifyConsumerIdsChanged } from '../remoting/requests/notify-consumer-ids-changed.ts'
 import type { BrokerSettings } from '../settings/broker.ts'
+import { ConsumerNotices, type NoticedGroup, type NoticeSettings } from './consumer-notices.ts'
+import { subscriptionsText, updateSubscriptions } from './subscriptions.ts'
 
 /** Groups that one connection may be in, as consumer and producer together; the same number of subscriptions a heartbeat. */
 export const GROUPS_PER_CLIENT_MAX = 1000
@@ -19,13 +20,6 @@ export const SUBSCRIPTIONS_PER_CLIENT_MAX = 1000
 
 /** How often silent clients are looked for. */
 const SCAN_INTERVAL_MS = 10_000
-/**
- * The clients of a group are told of a change at once, and of further ones at most this often: a hundred consumers that start
- * together, or one that changes with every heartbeat, do not make everybody rebalance a hundred times.
- */
-const NOTIFY_INTERVAL_MS = 500
-/** The same with realTimeNotifyConsumerChange=false; then the first change waits, too. */
-const BATCHED_NOTIFY_INTERVAL_MS = 15_000
 const WARNING_INTERVAL_MS = 60_000
 
 /** One connection in one group. */
@@ -62,13 +56,9 @@ export interface ConsumerBeat {
 }
 
 /** The part of the settings that decides about clients. */
-export type ClientSettings = Pick<
-  BrokerSettings,
-  'channelExpiredTimeout' | 'notifyConsumerIdsChangedEnable' | 'realTimeNotifyConsumerChange'
->
+export type ClientSettings = NoticeSettings & Pick<BrokerSettings, 'channelExpiredTimeout'>
 
-interface ConsumerGroup {
-  readonly name: string
+interface ConsumerGroup extends NoticedGroup {
   messageModel: MessageModel
   consumeType: ConsumeType
   consumeFromWhere: ConsumeFromWhere
@@ -76,9 +66,9 @@ interface ConsumerGroup {
   readonly subscriptions: Map<string, SubscriptionData>
   /** Of the newest heartbeat v2; 0 when there was none. */
   fingerprint: number
-  notifies: boolean
-  notifiedAtMs: number
   warnedAtMs: number
+  /** Client ids without duplicates; undefined after a change. */
+  ids: readonly string[] | undefined
 }
 
 /** The groups of one connection, so that its end costs only them. */
@@ -99,8 +89,7 @@ export class ClientTable {
   readonly #consumers = new Map<string, ConsumerGroup>()
   readonly #producers = new Map<string, Map<number, Member>>()
   readonly #connections = new Map<number, Connection>()
-  /** Groups with a change that their members have not been told. */
-  readonly #untold = new Set<ConsumerGroup>()
+  readonly #notices: ConsumerNotices
   #scannedAtMs = Number.NEGATIVE_INFINITY
   /** Heartbeats that changed the subscriptions of a group against those of another member. */
   contradictionCount = 0
@@ -109,6 +98,7 @@ export class ClientTable {
 
   constructor(parts: { readonly settings: ClientSettings; readonly log: Log; readonly clock: Clock }) {
     this.#settings = parts.settings
+    this.#notices = new ConsumerNotices(parts.settings)
     this.#log = parts.log
     this.#clock = parts.clock
   }
@@ -126,10 +116,12 @@ export class ClientTable {
     return this.#consumers.values()
   }
 
-  /** Client ids of a group without duplicates; empty when nobody is online. */
-  consumerIds(group: string): string[] {
-    const members = this.#consumers.get(group)?.members.values() ?? []
-    return [...new Set([...members].map((member) => member.clientId))]
+  /** Client ids of a group without duplicates; empty when nobody is online. The same array until the members change. */
+  consumerIds(group: string): readonly string[] {
+    const known = this.#consumers.get(group)
+    if (known === undefined) return NO_IDS
+    known.ids ??= [...new Set([...known.members.values()].map((member) => member.clientId))]
+    return known.ids
   }
 
   /** Connections of a producer group, in no order. */
@@ -172,13 +164,13 @@ export class ClientTable {
     let isChanged = this.#joinConsumers(group, beat, nowMs)
     if (!beat.keepsSubscriptions) {
       const member = group.members.get(peer.id)
-      if (member !== undefined) member.subscribed = textOf(data.subscriptionDataSet)
+      if (member !== undefined) member.subscribed = subscriptionsText(data.subscriptionDataSet)
       if (updateSubscriptions(group.subscriptions, data.subscriptionDataSet)) {
         isChanged = true
         this.#warnOfContradiction(group, peer, nowMs)
       }
     }
-    if (isChanged) this.#changed(group, nowMs)
+    if (isChanged) this.#notices.changed(group, nowMs)
   }
 
   /** Throws RequestError 29 when the connection is in too many groups. */
@@ -213,7 +205,7 @@ export class ClientTable {
 
   /** Tells what is left to tell and drops whoever has been silent for channelExpiredTimeout. */
   tick(nowMonotonicMs: number): void {
-    for (const group of this.#untold) this.#tell(group, nowMonotonicMs)
+    this.#notices.tick(nowMonotonicMs)
     if (nowMonotonicMs - this.#scannedAtMs < SCAN_INTERVAL_MS) return
     this.#scannedAtMs = nowMonotonicMs
     const limitMs = nowMonotonicMs - this.#settings.channelExpiredTimeout
@@ -230,8 +222,9 @@ export class ClientTable {
       subscriptions: new Map(),
       fingerprint: 0,
       notifies: true,
-      notifiedAtMs: Number.NEGATIVE_INFINITY,
+      notifiedAtMs: undefined,
       warnedAtMs: Number.NEGATIVE_INFINITY,
+      ids: undefined,
     }
     this.#consumers.set(group.name, group)
     return group
@@ -245,6 +238,7 @@ export class ClientTable {
       known.lastBeatAtMs = nowMs
       if (known.clientId === clientId) return false
       known.clientId = clientId
+      group.ids = undefined
       return true
     }
     for (const other of group.members.values()) {
@@ -259,6 +253,7 @@ export class ClientTable {
       break
     }
     group.members.set(peer.id, { peer, clientId, lastBeatAtMs: nowMs, subscribed: '' })
+    group.ids = undefined
     this.#log.info('consumer.connected', { group: group.name, clientId, peer: peer.remoteAddress })
     return true
   }
@@ -320,6 +315,7 @@ export class ClientTable {
     const member = group?.members.get(peerId)
     if (group === undefined || member === undefined) return
     group.members.delete(peerId)
+    group.ids = undefined
     this.#log.info('consumer.left', {
       group: name,
       clientId: member.clientId,
@@ -327,34 +323,14 @@ export class ClientTable {
     })
     if (group.members.size === 0) {
       this.#consumers.delete(name)
-      this.#untold.delete(group)
-    } else this.#changed(group, this.#clock.monotonicMs())
+      this.#notices.forget(group)
+    } else this.#notices.changed(group, this.#clock.monotonicMs())
   }
 
   #leaveProducers(peerId: number, group: string): void {
     const members = this.#producers.get(group)
     members?.delete(peerId)
     if (members?.size === 0) this.#producers.delete(group)
-  }
-
-  #changed(group: ConsumerGroup, nowMs: number): void {
-    // Everybody reads every queue in a broadcasting group: there is nothing to share anew.
-    if (group.messageModel === 'BROADCASTING' || !group.notifies) return
-    if (!this.#settings.notifyConsumerIdsChangedEnable) return
-    this.#untold.add(group)
-    if (this.#settings.realTimeNotifyConsumerChange) this.#tell(group, nowMs)
-    else if (group.notifiedAtMs === Number.NEGATIVE_INFINITY) group.notifiedAtMs = nowMs
-  }
-
-  #tell(group: ConsumerGroup, nowMs: number): void {
-    const intervalMs = this.#settings.realTimeNotifyConsumerChange
-      ? NOTIFY_INTERVAL_MS
-      : BATCHED_NOTIFY_INTERVAL_MS
-    if (nowMs - group.notifiedAtMs < intervalMs) return
-    group.notifiedAtMs = nowMs
-    this.#untold.delete(group)
-    const header = { consumerGroup: group.name }
-    for (const member of group.members.values()) member.peer.tell(notifyConsumerIdsChanged, header)
   }
 
   #warnOfContradiction(group: ConsumerGroup, peer: Peer, nowMs: number): void {
@@ -376,36 +352,5 @@ export class ClientTable {
   }
 }
 
+const NO_IDS: readonly string[] = []
 const NOBODY: ReadonlyMap<number, Member> = new Map()
-
-/**
- * As ConsumerGroupInfo.updateSubscription: a known topic is replaced only by a larger subVersion, a new one is added, one that
- * is not listed any more goes. True when topics came or went.
- */
-function updateSubscriptions(
-  known: Map<string, SubscriptionData>,
-  listed: readonly SubscriptionData[],
-): boolean {
-  let isChanged = false
-  const topics = new Set<string>()
-  for (const subscription of listed) {
-    const { topic } = subscription
-    topics.add(topic)
-    const old = known.get(topic)
-    if (old === undefined) isChanged = true
-    if (old === undefined || subscription.subVersion > old.subVersion) known.set(topic, subscription)
-  }
-  for (const topic of known.keys()) {
-    if (topics.has(topic)) continue
-    known.delete(topic)
-    isChanged = true
-  }
-  return isChanged
-}
-
-/** Equal for equal subscriptions, whatever their order and version. */
-const textOf = (subscriptions: readonly SubscriptionData[]): string =>
-  subscriptions
-    .map(({ topic, expressionType, subString }) => `${topic} ${expressionType} ${subString}`)
-    .sort()
-    .join('\n')

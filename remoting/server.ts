@@ -42,6 +42,8 @@ const RESERVED_PER_ADDRESS = 4
 /** Closed and refused connections get so many log lines per window; the rest is counted. */
 const LOG_LINES_MAX = 20
 const LOG_WINDOW_MS = 10_000
+/** Ticks come about every second; a gap like this means that the process did not run. */
+const STALL_MS = 10_000
 const DRAIN_POLL_MS = 20
 const END_TIMEOUT_MS = 1000
 
@@ -63,6 +65,7 @@ export class RemotingServer {
   #logLines = 0
   #logDropped = 0
   #logWindowStartMs = 0
+  #tickedAtMs: number | undefined
 
   constructor(options: ListenOptions) {
     this.#options = options
@@ -106,6 +109,10 @@ export class RemotingServer {
   /** Closes what is idle, slow or stuck, and what holds most when all together hold too much. */
   tick(_now: Timestamp): void {
     const now = this.#options.clock.monotonicMs()
+    // After a stall of our own everybody looks silent: what they sent meanwhile is read before anybody is judged.
+    const wasStalled = this.#tickedAtMs !== undefined && now - this.#tickedAtMs > STALL_MS
+    this.#tickedAtMs = now
+    if (wasStalled) return
     let heldBytes = 0
     for (const connection of this.connections) {
       connection.tick(now)

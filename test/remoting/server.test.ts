@@ -152,6 +152,20 @@ test('idle connections are closed by tick', async () => {
   assert.equal(server.connections.size, 0)
 })
 
+test('after a stall of the process itself nobody is closed before what arrived meanwhile was read', async () => {
+  const clock = manualClock()
+  const server = await start({ clock })
+  const [silent, lively] = [await dial(server), await dial(server)]
+  await until(() => server.connections.size === 2)
+  server.tick(timestamp(0))
+  clock.advance(200_000)
+  server.tick(timestamp(0))
+  assert(await isServed(lively))
+  server.tick(timestamp(0))
+  await once(silent, 'close')
+  assert(await isServed(lively))
+})
+
 test('when all connections together hold too much, those that hold most are closed', async () => {
   const server = await start({ limits: { heldBytesMax: 300_000 } })
   const greedy = await dial(server)

@@ -1,11 +1,9 @@
 import { systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { systemTimer } from '../base/timer.ts'
-import { startBroker, TICK_INTERVAL_MS } from '../broker/broker.ts'
 import { brokerKeySet, loadBrokerSettings, roleProblem } from '../settings/broker.ts'
 import { ConfigError } from '../settings/load.ts'
 import { printSettings } from '../settings/print.ts'
-import { FileDisk } from '../store/file-disk.ts'
 import { brokerHelp } from './server-help.ts'
 import { parseServerOptions } from './server-options.ts'
 import { announce, openLog, type Running, reportAndExit, runServer, warnAll } from './server-run.ts'
@@ -18,7 +16,7 @@ const STOP_MARGIN_MS = 30_000
 async function main(): Promise<void> {
   const options = parseServerOptions(process.argv.slice(2), process.stdout.isTTY)
   if (options.isHelp) return console.log(brokerHelp)
-  const { loaded } = await loadServerSettings(
+  const { loaded, store } = await loadServerSettings(
     loadBrokerSettings,
     options,
     ({ storePathRootDir }) => `${storePathRootDir}/config/broker.properties`,
@@ -32,6 +30,9 @@ async function main(): Promise<void> {
   const log = openLog(options)
   warnAll(log, warnings)
   const start = async (startLog: Log, fail: (error: Error) => void): Promise<Running> => {
+    // Not before it is needed: help, -p and a bad file are answered without the broker.
+    const { startBroker, TICK_INTERVAL_MS } = await import('../broker/broker.ts')
+    const { FileDisk } = await import('../store/file-disk.ts')
     const broker = await startBroker({
       settings,
       disk: await FileDisk.open(settings.storePathRootDir),
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
       timer: systemTimer,
       random: Math.random,
       log: startLog,
+      storeSettings: store,
       onFailure: fail,
     })
     const { port } = broker.address

@@ -1,6 +1,5 @@
 import { systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { startNameserver } from '../nameserver/nameserver.ts'
 import { loadNameserverSettings, nameserverKeySet } from '../settings/nameserver.ts'
 import { printSettings } from '../settings/print.ts'
 import { nameserverHelp } from './server-help.ts'
@@ -29,6 +28,8 @@ async function main(): Promise<void> {
   warnAll(log, warnings)
   const start = async (startLog: Log, fail: (error: Error) => void): Promise<Running> => {
     const { kvConfigPath } = settings
+    // Not before it is needed: help, -p and a bad file are answered without the nameserver.
+    const { startNameserver } = await import('../nameserver/nameserver.ts')
     const nameserver = await startNameserver({
       settings,
       storeSettings: store,

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { portOwner } from '../remoting/port-owner.ts'
 
 export interface FoundProcess {
   readonly pid: number
@@ -31,6 +32,26 @@ const isProgram = (arg: string, program: string): boolean =>
   arg.endsWith(`bin/${program}.ts`) || arg.endsWith(`bin/${program}.js`)
 
 const isFlag = (arg: string): boolean => arg.startsWith('-')
+
+/**
+ * Who listens on a port, in words that tell what to stop: `node bin/broker.ts (pid 4711)`, `java …NamesrvStartup (pid 4711)`.
+ * Undefined where the system does not tell.
+ */
+export function ownerOf(port: number, proc = '/proc'): string | undefined {
+  const owner = portOwner(port)
+  const pid = /\(pid (\d+)\)$/.exec(owner ?? '')?.[1]
+  if (pid === undefined) return owner
+  const [command = '', ...args] = argumentsOf(`${proc}/${pid}`, undefined)
+  if (command === '') return owner
+  const main = args.find((arg) => isProgramFile(arg) || isMainClass(arg))
+  return `${basename(command)}${main === undefined ? '' : ` ${shortened(main)}`} (pid ${pid})`
+}
+
+const isProgramFile = (arg: string): boolean => /\.(ts|js|mjs|cjs|py|rb|jar)$/.test(arg)
+const isMainClass = (arg: string): boolean => /^([a-z_][\w]*\.)+[A-Z]\w*$/.test(arg)
+
+/** The last two parts of a path. */
+const shortened = (arg: string): string => arg.split('/').slice(-2).join('/')
 
 /** Nothing for processes of others and for those that ended meanwhile. */
 function argumentsOf(folder: string, uid: number | undefined): readonly string[] {

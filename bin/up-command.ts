@@ -7,9 +7,9 @@ import { PORT_BASE_MAX, portsFrom, usualPorts } from '../local/layout.ts'
 import { UpError, up } from '../local/up.ts'
 import { clusterInfoBody } from '../remoting/bodies/cluster-info.ts'
 import { RemotingClient } from '../remoting/client.ts'
-import { portOwner } from '../remoting/port-owner.ts'
 import { getBrokerClusterInfo } from '../remoting/requests/get-broker-cluster-info.ts'
 import { parseOptions, UsageError, wholeNumber } from './command-line.ts'
+import { ownerOf } from './processes.ts'
 import { EXIT_FAILED } from './server-run.ts'
 
 const HELP = `rocketcluster up: runs the cluster of a manifest on this machine, in the foreground
@@ -52,7 +52,7 @@ export async function upCommand(args: readonly string[]): Promise<void> {
     dataFolder: values.data,
     ports,
     programFile: (program) => firstOf(join(ROOT, 'bin', `${program}.ts`), join(ROOT, 'bin', `${program}.js`)),
-    ownerOf: portOwner,
+    ownerOf,
     brokersAt,
     commandPrefix: commandPrefix(),
     print: (line) => console.log(line),

@@ -58,10 +58,10 @@ for (const example of examples)
     const log = (name: string): string => readFileSync(join(folder.path, 'logs', `${name}.log`), 'utf8')
     for (const name of expected) {
       // Asked by their parent, not by the terminal, and while the nameservers still listened.
-      assert.match(log(name), /process\.stopping reason=SIGTERM\n[^]*broker\.stopped/)
+      assert.match(log(name), /process\.stopping reason=SIGTERM\n.*broker\.stopped/s)
       assert.match(
         log('nameserver-0'),
-        new RegExp(`broker\\.unregistered .*broker=${name} [^]*process\\.stopping`),
+        new RegExp(`broker\\.unregistered .*broker=${name} [^\n]*\n.*process\\.stopping`, 's'),
       )
     }
   })

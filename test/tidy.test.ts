@@ -57,7 +57,7 @@ const FILE_LINES_MAX = 500
 function filesUnder(folder: string): string[] {
   const found: string[] = []
   for (const name of readdirSync(join(root, folder))) {
-    if (name === 'node_modules' || name === 'fixtures' || name.startsWith('.')) continue
+    if (name === 'node_modules' || name === 'fixtures' || name === 'dist' || name.startsWith('.')) continue
     const path = join(folder, name)
     if (statSync(join(root, path)).isDirectory()) found.push(...filesUnder(path))
     else if (name.endsWith('.ts')) found.push(path)
@@ -69,7 +69,7 @@ const allFiles = filesUnder('.').map((file) => normalize(file))
 const roomOf = (file: string): string => file.split('/')[0] ?? ''
 const text = new Map(allFiles.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 const importsOf = (file: string): string[] =>
-  [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '')
+  [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'([\w@.][^'\s]*)'/g)].map((match) => match[1] ?? '')
 
 test('every room imports only what the table allows', () => {
   const wrong: string[] = []
@@ -95,7 +95,7 @@ test('every room imports only what the table allows', () => {
 test('the outside world is reached only where it is allowed', () => {
   const wrong: string[] = []
   for (const file of allFiles) {
-    if (['test', 'benchmark', 'examples'].includes(roomOf(file))) continue
+    if (['test', 'benchmark', 'examples', 'packaging'].includes(roomOf(file))) continue
     const code = (text.get(file) ?? '').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
     for (const rule of onlyIn) {
       if (rule.what.test(code) && !rule.places.some((place) => file.startsWith(place)))

@@ -3,6 +3,7 @@ import { silentLog } from '../../base/log.ts'
 import { findProperty } from '../../message/properties.ts'
 import { decodeRecords } from '../../message/record.ts'
 import { RemotingClient } from '../../remoting/client.ts'
+import { RequestError } from '../../remoting/errors.ts'
 import { getMaxOffset } from '../../remoting/requests/get-max-offset.ts'
 import { getMinOffset } from '../../remoting/requests/get-min-offset.ts'
 import { pullMessage } from '../../remoting/requests/pull-message.ts'
@@ -36,6 +37,10 @@ export async function verify(address: string, ledger: Ledger): Promise<Verdict> 
       problems.push(...queue.problems, ...ledger.compare(queueId, queue.minOffset, queue.messages))
       problems.push(...(await checkCommitted(client, address, queueId, queue.maxOffset, ledger)))
     }
+  } catch (error) {
+    // An answer that says no: the topic is gone, the queue is damaged.
+    if (!(error instanceof RequestError)) throw error
+    problems.push(`reading was answered with code ${error.code}: ${error.message}`)
   } finally {
     client.close()
   }
@@ -64,7 +69,8 @@ async function readQueue(
   const maxOffset = Number((await client.call(address, getMaxOffset, of, limit)).header.offset)
   const messages: ReadMessage[] = []
   let offset = minOffset
-  while (offset < maxOffset) {
+  // One pull even of an empty queue: it makes the group known.
+  do {
     const header = {
       ...of,
       consumerGroup: GROUP,
@@ -79,6 +85,7 @@ async function readQueue(
       expressionType: 'TAG',
     }
     const answer = await client.call(address, pullMessage, header, { ...limit, codes: PULL_CODES })
+    if (maxOffset === minOffset) break
     if (answer.command.code !== FOUND) {
       const problem = `queue ${queueId} has ${minOffset}–${maxOffset}, a pull at ${offset} answers ${answer.command.code} ${answer.command.remark ?? ''}`
       return { minOffset, maxOffset, messages, problems: [problem] }
@@ -86,7 +93,7 @@ async function readQueue(
     for (const { properties, queueOffset, body } of decodeRecords(answer.body))
       messages.push({ id: findProperty(properties, 'UNIQ_KEY') ?? '?', offset: queueOffset, body })
     offset = Number(answer.header.nextBeginOffset)
-  }
+  } while (offset < maxOffset)
   return { minOffset, maxOffset, messages, problems: [] }
 }
 

@@ -70,8 +70,8 @@ type Start = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export async function startNameserver(start: Start): Promise<ServerProcess> {
-  const port = await freePort()
+export async function startNameserver(start: Start & { readonly port?: number }): Promise<ServerProcess> {
+  const port = start.port ?? (await freePort())
   const properties = {
     listenPort: port,
     ...(start.maker === 'ours' ? OURS_NAMESERVER : {}),

@@ -23,8 +23,6 @@ const SLICE_MESSAGES = 64
 const SLICE_BYTES = 1024 * 1024
 /** What one level delivers between two ticks at most: 20,000 a second with ticks of 100 ms. */
 const MESSAGES_PER_TICK = 2048
-/** Progress is written at most this often: a kill repeats what was delivered since. */
-const PROGRESS_INTERVAL_MS = 200
 const RETRY_INTERVAL_MS = 1000
 const WARNING_INTERVAL_MS = 60_000
 const NO_TRANSACTION = logPosition(0)
@@ -74,7 +72,6 @@ export class Schedule implements LoggedTable {
   #version: DataVersion = { counter: 0, stateVersion: 0, timestamp: 0 }
   #store: Store | undefined
   #writing: Promise<void> | undefined
-  #writtenAtMs = Number.NEGATIVE_INFINITY
   #warnedAtMs = Number.NEGATIVE_INFINITY
   #isStopping = false
   deliveredCount = 0
@@ -145,8 +142,7 @@ export class Schedule implements LoggedTable {
           level.delivering = undefined
         })
     }
-    if (this.#writing === undefined && nowMs - this.#writtenAtMs >= PROGRESS_INTERVAL_MS)
-      this.#writeProgress(nowMs)
+    this.#writeProgress()
   }
 
   /** Resolves when nothing is under way any more and the progress is in the log; nothing begins again. */
@@ -154,7 +150,7 @@ export class Schedule implements LoggedTable {
     this.#isStopping = true
     await Promise.all(this.#levels.map((level) => level.delivering))
     await this.#writing
-    this.#writeProgress(this.#clock.monotonicMs())
+    this.#writeProgress()
     await this.#writing
   }
 
@@ -212,6 +208,7 @@ export class Schedule implements LoggedTable {
       await this.#putSlice(store, level, found)
       level.next = found.nextOffset
       level.headDueAt = undefined
+      this.#writeProgress()
       budget -= Math.max(1, found.records.length)
     }
   }
@@ -298,7 +295,9 @@ export class Schedule implements LoggedTable {
     this.#log.warn(event, fields)
   }
 
-  #writeProgress(nowMs: number): void {
+  /** One record at a time: a kill repeats what was delivered since, a slice or two of each level. */
+  #writeProgress(): void {
+    if (this.#writing !== undefined || this.#store === undefined) return
     const offsets: Record<string, number> = {}
     let isAny = false
     for (const { level, next } of this.#levels) {
@@ -306,8 +305,7 @@ export class Schedule implements LoggedTable {
       offsets[level] = next
       isAny = true
     }
-    if (!isAny || this.#store === undefined) return
-    this.#writtenAtMs = nowMs
+    if (!isAny) return
     const change: ScheduleChange = { offsets, at: this.#clock.now() }
     this.#writing = this.#store
       .change(this.name, change)

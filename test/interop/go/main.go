@@ -155,7 +155,11 @@ func (r *run) play(scenario func(*run)) bool {
 }
 
 func main() {
-	rlog.SetLogLevel("fatal")
+	level := os.Getenv("CLIENT_LOG_LEVEL")
+	if level == "" {
+		level = "fatal"
+	}
+	rlog.SetLogLevel(level)
 	scenarios := []struct {
 		name string
 		play func(*run)

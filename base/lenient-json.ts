@@ -65,6 +65,8 @@ const isWordCharacter = (code: number): boolean =>
 class Parser {
   readonly #text: string
   #at = 0
+  /** Within an object that is a key. */
+  #isInKey = false
 
   constructor(text: string) {
     this.#text = text
@@ -117,8 +119,13 @@ class Parser {
 
   #key(next: string, depth: number): string {
     if (next === '"' || next === "'") return this.#string(next)
-    if (next === '{') return canonicalJson(this.#value(depth + 1))
-    return this.#word()
+    if (next !== '{') return this.#word()
+    // As the key of a key it would be quoted twice, and so on: a hundred bytes would become gigabytes.
+    if (this.#isInKey) this.#fail('an object as a key within a key')
+    this.#isInKey = true
+    const key = canonicalJson(this.#value(depth + 1))
+    this.#isInKey = false
+    return key
   }
 
   #array(depth: number): unknown[] {

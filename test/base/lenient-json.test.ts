@@ -92,6 +92,14 @@ test('deep nesting is refused before it can exhaust the stack', () => {
   assert.throws(() => parseLenientJson(`{a:${'['.repeat(100_000)}`), /nesting deeper than 64/)
 })
 
+test('objects as keys of keys are refused: their text would double with each of them', () => {
+  const nested = (levels: number): string => `${'{'.repeat(levels)}a:1${'}:1'.repeat(levels - 1)}}`
+  assert.deepEqual(parseLenientJson(nested(2)), { '{"a":1}': 1 })
+  for (const levels of [3, 20, 40])
+    assert.throws(() => parseLenientJson(nested(levels)), /an object as a key within a key/)
+  assert.deepEqual(parseLenientJson('{{a:{b:1}}:{{c:1}:2}}'), { '{"a":{"b":1}}': { '{"c":1}': 2 } })
+})
+
 test('__proto__ is a key like any other', () => {
   for (const text of ['{"__proto__":{"polluted":1}}', '{__proto__:{"polluted":1}}']) {
     const parsed = parseLenientJson(text) as Record<string, unknown>

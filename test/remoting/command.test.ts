@@ -141,6 +141,7 @@ test('a bomb of nesting is refused, wherever it stands (F7)', () => {
       `{"code":1,"extFields":${bomb(levels)}}`,
       `{"code":${bomb(levels)}}`,
       `{code:1,x:${bomb(levels)}}`,
+      `{code:1,x:${'{'.repeat(levels)}a:1${'}:1'.repeat(levels - 1)}}}`,
     ])
       assert.throws(() => decodeCommand(frameWith(header)), FrameError)
   assert.equal(decodeCommand(frameWith(`{"code":1,"x":${bomb(3)}}`)).code, 1)

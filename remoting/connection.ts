@@ -8,7 +8,7 @@ import type { AnyReply, Dispatcher, Route } from './dispatch.ts'
 import { FrameError } from './errors.ts'
 import { codecOf, type FieldTable, type HeaderCodec, type HeaderOf } from './fields.ts'
 import { FrameDecoder } from './frame.ts'
-import type { RemotingLimits } from './limits.ts'
+import { REMARK_LENGTH_MAX, type RemotingLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
 import type { Answer, CallOptions, Peer } from './peer.ts'
 import type { RequestKind } from './request.ts'
@@ -298,7 +298,7 @@ export class Connection implements Peer {
       version,
       opaque,
       flag: FLAG_RESPONSE,
-      remark: reply.remark,
+      remark: reply.remark?.slice(0, REMARK_LENGTH_MAX),
     }
     this.#write(form, head, route?.replyCodec, reply.header, reply.extra, reply.body)
   }

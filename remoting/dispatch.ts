@@ -49,14 +49,17 @@ export class Dispatcher {
   ): void {
     if (this.#routes.has(kind.code)) throw new AssertionError(`two handlers for request ${kind.name}`)
     const codec = codecOf<H>(kind.header)
-    const serve = (command: Command, peer: Peer): Reply<R> | Promise<Reply<R>> =>
-      handler({
+    const serve = (command: Command, peer: Peer): Reply<R> | Promise<Reply<R>> => {
+      const { body } = command
+      if (body.length > kind.bodyBytesMax) throw tooLarge(kind, body.length)
+      return handler({
         header: codec.read(command.ext) as HeaderOf<H>,
-        body: command.body,
+        body,
         peer,
         command,
         isOneway: (command.flag & FLAG_ONEWAY) !== 0,
       })
+    }
     this.#routes.set(kind.code, {
       kind: kind as unknown as Route['kind'],
       replyCodec: codecOf(kind.reply) as unknown as HeaderCodec<FieldTable>,
@@ -119,6 +122,15 @@ export class Dispatcher {
       })
   }
 }
+
+const tooLarge = (
+  { name, bodyBytesMax }: { readonly name: string; readonly bodyBytesMax: number },
+  size: number,
+): RequestError =>
+  new RequestError(
+    ResponseCode.INVALID_PARAMETER,
+    `the body has ${size} bytes, ${name} takes at most ${bodyBytesMax}`,
+  )
 
 const notSupported = (code: number): AnyReply => ({
   code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED,

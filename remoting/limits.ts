@@ -42,3 +42,5 @@ export const DEFAULT_LIMITS: RemotingLimits = {
 export const HEADER_BYTES_MAX = 64 * 1024
 export const EXT_FIELDS_MAX = 1024
 export const HEADER_DEPTH_MAX = 4
+/** Characters of a remark of ours. Whoever puts what a peer said into one need not measure it: the header stays within its limit. */
+export const REMARK_LENGTH_MAX = 4096

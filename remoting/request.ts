@@ -11,7 +11,14 @@ export interface RequestKind<H extends FieldTable, R extends FieldTable> {
   readonly name: string
   readonly header: H
   readonly reply: R
+  /** A request with a larger body is refused before anybody parses it: JSON of a full frame costs a second. */
+  readonly bodyBytesMax: number
 }
+
+/** More than any request of a client has that carries no messages and no list of a whole cluster. */
+const BODY_BYTES_MAX = 1024 * 1024
+/** For `bodyBytesMax` of what carries messages: the frame and whoever stores them have the say. */
+export const WHOLE_FRAME = Number.POSITIVE_INFINITY
 
 const NO_FIELDS = {} as const satisfies FieldTable
 export type NoFields = typeof NO_FIELDS
@@ -21,11 +28,13 @@ export function request<const H extends FieldTable = NoFields, const R extends F
   readonly name: string
   readonly header?: H
   readonly reply?: R
+  readonly bodyBytesMax?: number
 }): RequestKind<H, R> {
   return {
     code: kind.code,
     name: kind.name,
     header: kind.header ?? (NO_FIELDS as unknown as H),
     reply: kind.reply ?? (NO_FIELDS as unknown as R),
+    bodyBytesMax: kind.bodyBytesMax ?? BODY_BYTES_MAX,
   }
 }

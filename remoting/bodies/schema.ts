@@ -19,8 +19,14 @@ export type TypeOf<S> = S extends Shape<infer T> ? T : never
 const INVALID_PARAMETER = 29
 
 function wrong(path: string, value: unknown, allowed: string): RequestError {
-  const shown = (JSON.stringify(value) ?? 'nothing').slice(0, 64)
-  return new RequestError(INVALID_PARAMETER, `body ${path}: ${shown} is not ${allowed}`)
+  return new RequestError(INVALID_PARAMETER, `body ${path}: ${shownValue(value)} is not ${allowed}`)
+}
+
+/** Never the text of a whole list or object: of one that is nested a million times deep it takes a minute to make. */
+function shownValue(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return JSON.stringify(typeof value === 'string' ? value.slice(0, 64) : value) ?? 'nothing'
 }
 
 export const text: Shape<string> = {
@@ -139,11 +145,31 @@ export const maybe = <T>(item: Shape<T>): Shape<T | undefined> => ({
 
 export const orElse = <T>(item: Shape<T>, fallback: T): Shape<T> => ({ ...item, absent: { value: fallback } })
 
-/** Whatever JSON it is, passed on as it is. */
+/** Deeper than anything that is passed on unread. */
+const DEPTH_MAX = 32
+
+/** Whatever JSON it is, passed on as it is; that it can be written again in reasonable time is all that is asked of it. */
 export const anything: Shape<unknown> = {
   absent: { value: undefined },
-  decode: (value) => value,
+  decode(value, path) {
+    if (isDeeper(value, DEPTH_MAX))
+      throw new RequestError(INVALID_PARAMETER, `body ${path} is nested deeper than ${DEPTH_MAX}`)
+    return value
+  },
   encode: (value) => JSON.stringify(value) ?? 'null',
+}
+
+/** Walks breadth first: no depth of nesting can exhaust the stack. */
+function isDeeper(root: unknown, depthMax: number): boolean {
+  let level = [root]
+  for (let depth = 0; level.length > 0; depth++) {
+    const next: unknown[] = []
+    for (const item of level)
+      if (typeof item === 'object' && item !== null) for (const value of Object.values(item)) next.push(value)
+    if (next.length > 0 && depth >= depthMax) return true
+    level = next
+  }
+  return false
 }
 
 type Members = Readonly<Record<string, Shape<unknown>>>

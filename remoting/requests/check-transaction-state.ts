@@ -1,5 +1,5 @@
 import { long, optional, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 
 /**
  * From: broker (oneway). To: client (producer), proxy.
@@ -17,4 +17,5 @@ export const checkTransactionState = request({
     transactionId: optional(string()),
     offsetMsgId: optional(string()),
   },
+  bodyBytesMax: WHOLE_FRAME,
 })

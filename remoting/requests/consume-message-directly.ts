@@ -1,5 +1,5 @@
 import { int, optional, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 
 /**
  * From: mqadmin, dashboard → broker → client. To: broker relays to client.
@@ -18,4 +18,5 @@ export const consumeMessageDirectly = request({
     topicSysFlag: optional(int()),
     groupSysFlag: optional(int()),
   },
+  bodyBytesMax: WHOLE_FRAME,
 })

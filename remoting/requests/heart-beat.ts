@@ -8,4 +8,6 @@ import { request } from '../request.ts'
 export const heartBeat = request({
   code: 34,
   name: 'HEART_BEAT',
+  // A thousand groups with their subscriptions come to some 300 KB.
+  bodyBytesMax: 2 * 1024 * 1024,
 })

@@ -8,4 +8,5 @@ import { request } from '../request.ts'
 export const lockBatchMq = request({
   code: 41,
   name: 'LOCK_BATCH_MQ',
+  bodyBytesMax: 2 * 1024 * 1024,
 })

@@ -1,5 +1,5 @@
 import { bool, int, long, optional, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 
 /**
  * From: broker. To: client (producer that issued a request).
@@ -24,4 +24,5 @@ export const pushReplyMessageToClient = request({
     storeHost: string(),
     storeTimestamp: long(),
   },
+  bodyBytesMax: WHOLE_FRAME,
 })

@@ -1,5 +1,5 @@
 import { bool, int, long, optional, orElse, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 
 /**
  * From: broker → every namesrv. To: namesrv.
@@ -24,4 +24,5 @@ export const registerBroker = request({
     haServerAddr: optional(string()),
     masterAddr: optional(string()),
   },
+  bodyBytesMax: WHOLE_FRAME,
 })

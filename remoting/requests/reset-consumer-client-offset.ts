@@ -17,4 +17,5 @@ export const resetConsumerClientOffset = request({
     timestamp: long(),
     isForce: orElse(bool(), false),
   },
+  bodyBytesMax: 4 * 1024 * 1024,
 })

@@ -1,4 +1,4 @@
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 import { sendReply } from './send-message.ts'
 import { sendV2Header } from './send-message-v2.ts'
 
@@ -11,4 +11,5 @@ export const sendBatchMessage = request({
   name: 'SEND_BATCH_MESSAGE',
   header: sendV2Header,
   reply: sendReply,
+  bodyBytesMax: WHOLE_FRAME,
 })

@@ -1,5 +1,5 @@
 import { bool, int, long, optional, orElse, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 import { sendReply } from './send-message.ts'
 
 /** One letter a field; code 320 and 325 use the same. */
@@ -29,4 +29,5 @@ export const sendMessageV2 = request({
   name: 'SEND_MESSAGE_V2',
   header: sendV2Header,
   reply: sendReply,
+  bodyBytesMax: WHOLE_FRAME,
 })

@@ -1,5 +1,5 @@
 import { bool, int, long, optional, orElse, string } from '../fields.ts'
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 
 export const sendHeader = {
   producerGroup: string(),
@@ -36,4 +36,5 @@ export const sendMessage = request({
   name: 'SEND_MESSAGE',
   header: sendHeader,
   reply: sendReply,
+  bodyBytesMax: WHOLE_FRAME,
 })

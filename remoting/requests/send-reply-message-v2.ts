@@ -1,4 +1,4 @@
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 import { sendReply } from './send-message.ts'
 import { sendV2Header } from './send-message-v2.ts'
 
@@ -11,4 +11,5 @@ export const sendReplyMessageV2 = request({
   name: 'SEND_REPLY_MESSAGE_V2',
   header: sendV2Header,
   reply: sendReply,
+  bodyBytesMax: WHOLE_FRAME,
 })

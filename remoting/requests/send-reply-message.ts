@@ -1,4 +1,4 @@
-import { request } from '../request.ts'
+import { request, WHOLE_FRAME } from '../request.ts'
 import { sendHeader, sendReply } from './send-message.ts'
 
 /**
@@ -10,4 +10,5 @@ export const sendReplyMessage = request({
   name: 'SEND_REPLY_MESSAGE',
   header: sendHeader,
   reply: sendReply,
+  bodyBytesMax: WHOLE_FRAME,
 })

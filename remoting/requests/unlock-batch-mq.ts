@@ -7,4 +7,5 @@ import { request } from '../request.ts'
 export const unlockBatchMq = request({
   code: 42,
   name: 'UNLOCK_BATCH_MQ',
+  bodyBytesMax: 2 * 1024 * 1024,
 })

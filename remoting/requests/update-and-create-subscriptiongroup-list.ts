@@ -7,4 +7,5 @@ import { request } from '../request.ts'
 export const updateAndCreateSubscriptiongroupList = request({
   code: 225,
   name: 'UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST',
+  bodyBytesMax: 4 * 1024 * 1024,
 })

@@ -7,4 +7,5 @@ import { request } from '../request.ts'
 export const updateAndCreateTopicList = request({
   code: 18,
   name: 'UPDATE_AND_CREATE_TOPIC_LIST',
+  bodyBytesMax: 4 * 1024 * 1024,
 })

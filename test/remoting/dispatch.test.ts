@@ -7,6 +7,7 @@ import { Dispatcher, type DispatcherOptions } from '../../remoting/dispatch.ts'
 import { RequestError } from '../../remoting/errors.ts'
 import { getMaxOffset } from '../../remoting/requests/get-max-offset.ts'
 import { getMinOffset } from '../../remoting/requests/get-min-offset.ts'
+import { sendMessageV2 } from '../../remoting/requests/send-message-v2.ts'
 import { head, turns, wire } from '../support/wire.ts'
 
 /** Sends one request through a connection and gives the answer. */
@@ -100,6 +101,42 @@ test('a field that is missing or wrong is answered with 29 and its name (F16)', 
     const answer = await answerTo(dispatcher, 30, ext)
     assert.equal(answer?.code, 29)
     assert.match(answer?.remark ?? '', /^header field queueId/)
+  }
+})
+
+test('a body larger than the request can have is refused before its handler sees it', async () => {
+  const dispatcher = new Dispatcher({ log: silentLog })
+  dispatcher.on(getMaxOffset, ({ body }) => ({ header: { offset: body.length } }))
+  dispatcher.on(sendMessageV2, ({ body }) => ({ header: { queueOffset: body.length } }))
+  const { far } = wire({ dispatcher })
+  const sizeMax = getMaxOffset.bodyBytesMax
+  far.send(head({ code: 30, opaque: 1 }), queue, Buffer.alloc(sizeMax))
+  far.send(head({ code: 30, opaque: 2 }), queue, Buffer.alloc(sizeMax + 1))
+  far.send(head({ code: 310, opaque: 3 }), { a: 'P', b: 'T', e: '0' }, Buffer.alloc(4 * sizeMax))
+  await turns(20)
+  assert.deepEqual(
+    far.commands.map(({ code }) => code),
+    [0, 29, 0],
+  )
+  assert.equal(
+    far.commands[1]?.remark,
+    `the body has ${sizeMax + 1} bytes, GET_MAX_OFFSET takes at most ${sizeMax}`,
+  )
+})
+
+test('a remark that repeats what the peer said is cut, so that the answer stays a legal frame', async () => {
+  for (const [word, shown] of [
+    ['x', 4096],
+    ['\u0000', 4096],
+    ['\ud800', 4096],
+  ] as const) {
+    const answer = await answerTo(
+      dispatcherThat(() => new RequestError(17, word.repeat(200_000))),
+      30,
+      queue,
+    )
+    assert.equal(answer?.code, 17)
+    assert.equal(answer?.remark?.length, shown)
   }
 })
 

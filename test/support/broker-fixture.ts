@@ -5,7 +5,6 @@ import type { TestContext } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
 import { type Log, silentLog } from '../../base/log.ts'
 import { systemTimer } from '../../base/timer.ts'
-import { timestamp } from '../../base/units.ts'
 import { type Broker, type BrokerOptions, startBroker, TICK_INTERVAL_MS } from '../../broker/broker.ts'
 import { type RegisterBrokerData, registerBrokerBody } from '../../remoting/bodies/register-broker.ts'
 import { RemotingClient } from '../../remoting/client.ts'
@@ -82,7 +81,8 @@ export async function startTestBroker(
     },
     ...options,
   })
-  const ticking = setInterval(() => broker.tick(timestamp(Date.now())), TICK_INTERVAL_MS)
+  const clock = options.clock ?? systemClock
+  const ticking = setInterval(() => broker.tick(clock.now()), TICK_INTERVAL_MS)
   const client = new RemotingClient({ log: silentLog, clock: systemClock })
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => {

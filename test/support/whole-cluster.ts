@@ -1,15 +1,16 @@
 import type { TestContext } from 'node:test'
-import { systemClock } from '../../base/clock.ts'
-import { silentLog } from '../../base/log.ts'
-import { timestamp } from '../../base/units.ts'
+import { type Clock, systemClock } from '../../base/clock.ts'
+import { type Log, silentLog } from '../../base/log.ts'
 import { type Client, type ClientOptions, connect } from '../../client/client.ts'
-import { startNameserver } from '../../nameserver/nameserver.ts'
+import { type Nameserver, startNameserver } from '../../nameserver/nameserver.ts'
 import { loadSettings } from '../../settings/load.ts'
 import { nameserverKeySet } from '../../settings/nameserver.ts'
+import type { Disk } from '../../store/disk.ts'
 import { startTestBroker, type TestBroker, temporaryFolder, until } from './broker-fixture.ts'
 
 export interface WholeCluster {
   readonly nameservers: string
+  readonly nameserver: Nameserver
   readonly brokers: readonly TestBroker[]
   /** A client that is closed with the test. */
   client(options?: Partial<ClientOptions>): Client
@@ -20,27 +21,44 @@ export interface WholeCluster {
 /** A nameserver and brokers in this process, over real sockets and files. Gone when the test ends. */
 export async function startWholeCluster(
   t: TestContext,
-  options: { readonly brokers?: number; readonly text?: string } = {},
+  options: {
+    readonly brokers?: number
+    /** Lines of broker.conf and namesrv.conf. */
+    readonly text?: string
+    readonly nameserverText?: string
+    /** Of the servers; clients have the system's. */
+    readonly clock?: Clock
+    readonly log?: Log
+    readonly disk?: Disk
+  } = {},
 ): Promise<WholeCluster> {
   const { settings } = loadSettings(nameserverKeySet, {
-    files: [{ name: 'test.conf', text: 'listenPort=0\nbindAddress=127.0.0.1' }],
+    files: [
+      { name: 'test.conf', text: 'listenPort=0\nbindAddress=127.0.0.1' },
+      { name: 'more.conf', text: options.nameserverText ?? '' },
+    ],
     environment: {},
     commandLine: [],
     surroundings: { hostName: 'test-host', homeFolder: '/nowhere', firstAddress: '127.0.0.1' },
   })
+  const clock = options.clock ?? systemClock
+  const log = options.log ?? silentLog
   const nameserver = await startNameserver({
     settings,
     storeSettings: async () => undefined,
     kvStorage: { read: async () => undefined, write: async () => undefined },
-    clock: systemClock,
-    log: silentLog,
+    clock,
+    log,
   })
-  const ticking = setInterval(() => nameserver.tick(timestamp(Date.now())), 100)
+  const ticking = setInterval(() => nameserver.tick(clock.now()), 100)
   const nameservers = `127.0.0.1:${nameserver.address.port}`
   const folders = await Promise.all(Array.from({ length: options.brokers ?? 1 }, () => temporaryFolder(t)))
   const start = (index: number, port = 0): Promise<TestBroker> =>
     startTestBroker(t, {
       folder: folders[index] ?? '',
+      clock,
+      log,
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
       text: [
         `brokerName=broker-${index}`,
         `namesrvAddr=${nameservers}`,
@@ -60,6 +78,7 @@ export async function startWholeCluster(
   })
   return {
     nameservers,
+    nameserver,
     brokers,
     client(clientOptions = {}) {
       const client = connect({ nameservers, ...clientOptions })

@@ -6,7 +6,7 @@ export interface ProbesOptions {
   readonly host: string
   /** 0: the system picks one. */
   readonly port: number
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'text'>
   readonly log: Log
   /** Why the server should get no traffic now, in words for people; undefined when it may. */
   readonly unreadiness: () => string | undefined

@@ -1,9 +1,11 @@
 import { systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { PrometheusMetrics } from '../base/prometheus.ts'
 import { systemTimer } from '../base/timer.ts'
 import { brokerKeySet, loadBrokerSettings, roleProblem } from '../settings/broker.ts'
 import { ConfigError } from '../settings/load.ts'
 import { printSettings } from '../settings/print.ts'
+import { openProbes } from './probes.ts'
 import { brokerHelp } from './server-help.ts'
 import { parseServerOptions } from './server-options.ts'
 import { announce, openLog, type Running, reportAndExit, runServer, warnAll } from './server-run.ts'
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
     // Not before it is needed: help, -p and a bad file are answered without the broker.
     const { startBroker, TICK_INTERVAL_MS } = await import('../broker/broker.ts')
     const { FileDisk } = await import('../store/file-disk.ts')
+    const { brokerLabels, brokerMetrics } = await import('../broker/broker-metrics.ts')
     const broker = await startBroker({
       settings,
       disk: await FileDisk.open(settings.storePathRootDir),
@@ -43,6 +46,10 @@ async function main(): Promise<void> {
       storeSettings: store,
       onFailure: fail,
     })
+    const metrics = new PrometheusMetrics({ labels: brokerLabels(settings), hasProcessMetrics: true })
+    brokerMetrics(metrics, broker)
+    const unreadiness = (): string | undefined => broker.store.status().refusal
+    const probes = await openProbes({ settings, sources, metrics, unreadiness, log: startLog })
     const { port } = broker.address
     const nameservers = settings.namesrvAddr === '' ? '' : ` and name server is ${settings.namesrvAddr}`
     const who = `${settings.brokerName}, ${settings.brokerIP1}:${port}`
@@ -51,7 +58,10 @@ async function main(): Promise<void> {
       tickIntervalMs: TICK_INTERVAL_MS,
       stopLimitMs: settings.shutdownWaitTimeSeconds * 1000 + STOP_MARGIN_MS,
       tick: (now) => broker.tick(now),
-      stop: () => broker.stop(),
+      stop: async () => {
+        await broker.stop()
+        await probes?.close()
+      },
     }
   }
   await runServer({ name, start }, log)

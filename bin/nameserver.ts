@@ -1,7 +1,9 @@
 import { systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { PrometheusMetrics } from '../base/prometheus.ts'
 import { loadNameserverSettings, nameserverKeySet } from '../settings/nameserver.ts'
 import { printSettings } from '../settings/print.ts'
+import { openProbes } from './probes.ts'
 import { nameserverHelp } from './server-help.ts'
 import { parseServerOptions } from './server-options.ts'
 import { announce, openLog, type Running, reportAndExit, runServer, warnAll } from './server-run.ts'
@@ -21,7 +23,7 @@ async function main(): Promise<void> {
     options,
     ({ configStorePath }) => configStorePath,
   )
-  const { settings, warnings } = loaded
+  const { settings, warnings, sources } = loaded
   if (options.print !== undefined) return console.log(printSettings(nameserverKeySet, loaded, options.print))
 
   const log = openLog(options)
@@ -30,6 +32,7 @@ async function main(): Promise<void> {
     const { kvConfigPath } = settings
     // Not before it is needed: help, -p and a bad file are answered without the nameserver.
     const { startNameserver } = await import('../nameserver/nameserver.ts')
+    const { nameserverMetrics } = await import('../nameserver/metrics.ts')
     const nameserver = await startNameserver({
       settings,
       storeSettings: store,
@@ -38,13 +41,20 @@ async function main(): Promise<void> {
       log: startLog,
       onFailure: fail,
     })
+    const metrics = new PrometheusMetrics({ labels: { node_type: 'nameserver' }, hasProcessMetrics: true })
+    nameserverMetrics(metrics, nameserver)
+    const unreadiness = (): undefined => undefined
+    const probes = await openProbes({ settings, sources, metrics, unreadiness, log: startLog })
     const { host, port } = nameserver.address
     announce(`The Name Server boot success. serializeType=JSON, address ${host}:${port}`, { host, port })
     return {
       tickIntervalMs: TICK_INTERVAL_MS,
       stopLimitMs: settings.shutdownWaitTimeSeconds * 1000 + STOP_MARGIN_MS,
       tick: (now) => nameserver.tick(now),
-      stop: () => nameserver.stop(),
+      stop: async () => {
+        await nameserver.stop()
+        await probes?.close()
+      },
     }
   }
   await runServer({ name, start }, log)

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { below, seededRandom } from '../support/random.ts'
@@ -95,12 +95,19 @@ async function killLoop(flush: Flush): Promise<void> {
 async function cutPower(
   cuts: number,
   env: (folder: string) => Readonly<Record<string, string>>,
-): Promise<{ problems: string[]; done: number; acked: number; lost: number; recoveries: number[] }> {
+): Promise<{
+  problems: string[]
+  done: number
+  acked: number
+  lost: number
+  recoveries: number[]
+  evidence: string
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'rocketcluster-power-'))
   const random = seededRandom(seed + 1)
   const disk = makePowerDisk(folder)
   const place = await placeBroker(folder, join(disk.mountPoint, 'store'), 'SYNC_FLUSH')
-  const options = { env: env(folder) }
+  const options: { env: Readonly<Record<string, string>> } = { env: env(folder) }
   const ledger = new Ledger()
   const problems: string[] = []
   const recoveries: number[] = []
@@ -131,10 +138,15 @@ async function cutPower(
     await broker.kill()
     await load.stop()
     load.close()
+    if (problems.length > 0 && options.env.LD_PRELOAD === undefined)
+      await cp(disk.mountPoint, `${folder}-kept`, { recursive: true })
     disk.remove()
+    if (problems.length > 0 && options.env.LD_PRELOAD === undefined)
+      await cp(join(folder, 'broker.out'), join(`${folder}-kept`, 'broker.out'))
     await rm(folder, { recursive: true, force: true })
   }
-  return { problems, done, acked: ledger.ackedCount, lost: ledger.lost().length, recoveries }
+  const evidence = `${folder}-kept`
+  return { problems, done, acked: ledger.ackedCount, lost: ledger.lost().length, recoveries, evidence }
 }
 
 async function powerCuts(): Promise<void> {
@@ -144,7 +156,9 @@ async function powerCuts(): Promise<void> {
     return console.log(`skipped - power cuts: ${problem ?? 'POWER_CUTS=0'}`)
   const startedAt = performance.now()
   const result = await cutPower(cuts, () => ({}))
-  for (const text of result.problems.slice(0, 10)) console.log(`  ${text}`)
+  for (const text of result.problems.slice(0, 20)) console.log(`  ${text}`)
+  if (result.problems.length > 0)
+    console.log(`  the store, after the start that found it so, is kept in ${result.evidence}`)
   verdict(
     'power cuts on ext4, SYNC_FLUSH',
     result.problems.length === 0 && result.acked > 0,

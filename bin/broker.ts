@@ -44,6 +44,7 @@ async function main(): Promise<void> {
       random: Math.random,
       log: startLog,
       storeSettings: store,
+      hasFastPort: settings.fastListenEnable,
       onFailure: fail,
     })
     const metrics = new PrometheusMetrics({ labels: brokerLabels(settings), hasProcessMetrics: true })

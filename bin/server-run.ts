@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { systemClock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { ProcessLog } from '../base/process-log.ts'
@@ -10,6 +11,7 @@ import type { ServerOptions } from './server-options.ts'
 
 export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
+const KEEP_CODE_AFTER_MS = 1000
 
 /** A started server as the process sees it. */
 export interface Running {
@@ -90,6 +92,8 @@ export async function runServer(program: ServerProgram, log: ProcessLog): Promis
   } catch (error) {
     reportAndExit(program.name, error, log)
   }
+  // Node keeps compiled code when a process ends; so it is there for the next one also after a kill.
+  systemTimer.after(KEEP_CODE_AFTER_MS, flushCompileCache)
   const { tickIntervalMs, tick } = running
   systemTimer.every(tickIntervalMs, () => {
     if (!isStopping) tick(systemClock.now())

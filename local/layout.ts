@@ -58,6 +58,8 @@ export interface Layout {
 
 /** Loopback only: a cluster that was started to try something is open to nobody else. */
 const HOST = '127.0.0.1'
+/** fastListenEnable */
+const FAST_PORT_DISTANCE = 2
 const WRITTEN_BY = 'Written by "rocketcluster up" at each start: change the manifest instead.'
 
 /** Which servers a cluster has on this machine. `folder` is absolute. Masters only. */
@@ -105,7 +107,11 @@ export function layOut(cluster: Cluster, folder: string, ports: PortScheme): Lay
       host: HOST,
       port: place.listenPort,
       metricsPort: place.metricsPort,
-      ports: [place.listenPort, place.metricsPort],
+      ports: [
+        place.listenPort,
+        place.metricsPort,
+        ...(group.config.fastListenEnable === 'true' ? [place.listenPort - FAST_PORT_DISTANCE] : []),
+      ],
       folder: own,
       configFile: join(own, 'broker.conf'),
       configText: propertiesText(WRITTEN_BY, brokerProperties(cluster, group, place)),

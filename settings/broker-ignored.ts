@@ -76,8 +76,18 @@ const tuning = [
   ...ignoredKeys(
     'tables are kept in the log and written out when they change',
     'silent',
-    `flushConsumerOffsetHistoryInterval=60000 flushDelayOffsetInterval=10000 consumerOffsetUpdateVersionStep=500
+    `flushConsumerOffsetInterval=5000 flushConsumerOffsetHistoryInterval=60000 flushDelayOffsetInterval=10000 consumerOffsetUpdateVersionStep=500
     delayOffsetUpdateVersionStep=200 transactionMetricFlushInterval=3000`,
+  ),
+  ...ignoredKeys(
+    'a pull answer has the same limits from memory and from disk (…InMemory), and so has what a filter looks at',
+    'silent',
+    'maxTransferBytesOnMessageInDisk=65536 maxTransferCountOnMessageInDisk=8 maxFilterMessageSize=16000',
+  ),
+  ...ignoredKeys(
+    'a subscription is forgotten with the last client that has it',
+    'silent',
+    'subscriptionExpiredTimeout=600000',
   ),
   ...ignoredKeys(
     'every topic is registered with all nameservers in one request of the current form',
@@ -159,6 +169,7 @@ const missing = [
     popReviveMaxAttemptTimes=16 popResponseReturnActualRetryTopic=false popInflightMessageThreshold=10000
     enablePopMessageThreshold=false skipWhenCKRePutReachMaxTimes=false appendAckAsync=false
     appendCkAsync=false defaultMessageRequestMode=PULL defaultPopShareQueueNum=-1
+    clearRetryTopicWhenDeleteTopic=true
     serverLoadBalancerEnable=true loadBalancePollNameServerInterval=30000`,
   ),
   ...ignoredKeys(

@@ -83,6 +83,12 @@ export const brokerPlaceKeys = {
     change: 'never',
     meaning: 'port for replication',
   }),
+  fastListenEnable: key({
+    default: false,
+    isImportant: true,
+    change: 'never',
+    meaning: 'listen on listenPort - 2, too, where clients before 4.5 send by default (RocketMQ: always)',
+  }),
   metricsPort: key({
     default: 5557,
     max: 65535,

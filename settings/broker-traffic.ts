@@ -84,10 +84,6 @@ const topicKeys = {
     default: true,
     meaning: 'refuse administrators who change a system topic',
   }),
-  clearRetryTopicWhenDeleteTopic: key({
-    default: true,
-    meaning: 'deleting a topic deletes the pop retry topics that belong to it',
-  }),
 }
 
 /** Sending. */
@@ -131,39 +127,19 @@ const pullKeys = {
     min: 1,
     max: 8 * MIB,
     unit: 'bytes',
-    meaning: 'size of a pull answer that is served from memory',
+    meaning: 'size of a pull answer',
   }),
   maxTransferCountOnMessageInMemory: key({
     default: 32,
     min: 1,
     max: 1024,
-    meaning: 'messages in a pull answer that is served from memory',
-  }),
-  maxTransferBytesOnMessageInDisk: key({
-    default: 64 * KIB,
-    min: 1,
-    max: 8 * MIB,
-    unit: 'bytes',
-    meaning: 'size of a pull answer that is read from disk',
-  }),
-  maxTransferCountOnMessageInDisk: key({
-    default: 8,
-    min: 1,
-    max: 1024,
-    meaning: 'messages in a pull answer that is read from disk',
+    meaning: 'messages in a pull answer',
   }),
   pullBatchMaxMessageCount: key({
     default: 160,
     min: 1,
     max: 1024,
     meaning: 'messages in a pull answer, whatever the client asks for',
-  }),
-  maxFilterMessageSize: key({
-    default: 16_000,
-    min: 20,
-    max: 100 * MIB,
-    unit: 'bytes',
-    meaning: 'queue entries that one filtered pull looks at',
   }),
   litePullMessageEnable: key({ default: true, meaning: 'serve lite pull requests' }),
   rejectPullConsumerEnable: key({ default: false, meaning: 'refuse consumers that only pull' }),
@@ -183,25 +159,9 @@ const clientKeys = {
     unit: 'ms',
     meaning: 'a client without a heartbeat for so long is dropped',
   }),
-  subscriptionExpiredTimeout: key({
-    default: 600_000,
-    min: 1000,
-    max: 86_400_000,
-    unit: 'ms',
-    meaning: 'a subscription without a heartbeat for so long is forgotten',
-  }),
   useServerSideResetOffset: key({
     default: true,
     meaning: 'an offset reset takes effect on the broker, without the help of the clients',
-  }),
-  flushConsumerOffsetInterval: key({
-    default: 5000,
-    min: 100,
-    max: 600_000,
-    unit: 'ms',
-    change: 'restart',
-    meaning:
-      'time between snapshots of the consumer offsets; commits reach the log about once a second anyway',
   }),
 }
 

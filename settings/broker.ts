@@ -32,6 +32,10 @@ export const brokerKeySet: KeySet<typeof brokerKeys> = {
       listenPort !== 0 && listenPort === metricsPort
         ? { key: 'metricsPort', problem: 'a port of its own, not listenPort' }
         : undefined,
+    ({ fastListenEnable, listenPort }) =>
+      fastListenEnable === true && Number(listenPort) > 0 && Number(listenPort) < 3
+        ? { key: 'listenPort', problem: '3 or above, for fastListenEnable' }
+        : undefined,
     ({ storePathRootDir, storePathCommitLog }) =>
       withoutEndSlash(storePathCommitLog) === `${withoutEndSlash(storePathRootDir)}/commitlog`
         ? undefined

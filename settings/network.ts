@@ -10,13 +10,6 @@ export const networkKeys = {
     change: 'restart',
     meaning: 'a connection without traffic for so long is closed',
   }),
-  serverSocketBacklog: key({
-    default: 1024,
-    min: 1,
-    max: 65_535,
-    change: 'restart',
-    meaning: 'connections that may wait to be accepted',
-  }),
   maxConnectionNum: key({
     default: 10_000,
     min: 16,
@@ -47,9 +40,9 @@ export const ignoredNetworkKeys = [
     disableCallbackExecutor=false disableNettyWorkerGroup=false`,
   ),
   ...ignoredKeys(
-    'socket buffers are left to the operating system, back-pressure has limits of its own',
+    'socket buffers and backlog are fixed or left to the operating system, back-pressure has limits of its own',
     'silent',
-    `serverSocketSndBufSize=0 serverSocketRcvBufSize=0 clientSocketSndBufSize=0 clientSocketRcvBufSize=0
+    `serverSocketBacklog=1024 serverSocketSndBufSize=0 serverSocketRcvBufSize=0 clientSocketSndBufSize=0 clientSocketRcvBufSize=0
     writeBufferHighWaterMark=0 writeBufferLowWaterMark=0`,
   ),
   ...ignoredKeys(

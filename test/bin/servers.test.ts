@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ask } from '../support/ask.ts'
@@ -143,6 +144,38 @@ test('mqnamesrv and mqbroker print what scripts wait for, serve, keep changes, a
   const stoppedNameserver = await nameserver.signal('SIGINT')
   assert.equal(stoppedNameserver.code, 0)
   assert.match(stoppedNameserver.stdout, /"event":"nameserver\.stopped"/)
+})
+
+test('metrics and probes are served; a taken metrics port stops the start only where somebody asked for it', async () => {
+  using folder = temporaryFolder()
+  const metricsPort = await freePort()
+  const common = `listenPort=0\nkvConfigPath=${folder.path}/kv.json\n`
+  writeFileSync(join(folder.path, 'chosen.conf'), `${common}metricsPort=${metricsPort}\n`)
+  writeFileSync(join(folder.path, 'usual.conf'), common)
+  const first = new Command('mqnamesrv', ['-c', join(folder.path, 'chosen.conf')])
+  await first.until(/boot success/)
+  const get = async (path: string): Promise<string> =>
+    await (await fetch(`http://127.0.0.1:${metricsPort}${path}`)).text()
+  assert.match(await get('/metrics'), /^rocketcluster_nameserver_topics\{/m)
+  assert.equal(await get('/healthz'), 'ok\n')
+  assert.equal(await get('/readyz'), 'ok\n')
+  const second = await run('mqnamesrv', ['-c', join(folder.path, 'chosen.conf')])
+  assert.equal(second.code, 1)
+  assert.match(
+    second.stderr,
+    new RegExp(`^mqnamesrv: port ${metricsPort} on 127\\.0\\.0\\.1 \\(metrics\\) is taken`),
+  )
+
+  const usual = createServer()
+  // Also when it is taken already by something else on this machine, it is taken.
+  await new Promise<void>((resolve) =>
+    usual.once('error', () => resolve()).listen(5556, '127.0.0.1', resolve),
+  )
+  const third = new Command('mqnamesrv', ['-c', join(folder.path, 'usual.conf')])
+  await third.until(/"event":"metrics\.off"/)
+  await third.until(/boot success/)
+  usual.close()
+  await Promise.all([first.signal('SIGTERM'), third.signal('SIGTERM')])
 })
 
 test('a taken port and a locked data folder are one clear line that names the owner', async () => {

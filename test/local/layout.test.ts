@@ -64,6 +64,11 @@ test('everything listens on loopback and belongs to its own folder', () => {
   assert.match(brokers[0]?.configText ?? '', /^storePathRootDir=\/data\/x\/g1\/store$/m)
 })
 
+test('the port of old clients is checked for being free where it is asked for', () => {
+  const { brokers } = layOut(cluster('{brokers: {config: {fastListenEnable: true}}}'), '/x', usualPorts)
+  assert.deepEqual(brokers[0]?.ports, [10911, 5557, 10909])
+})
+
 test('what needs replication is said plainly, with what to change', () => {
   assert.deepEqual(whatIsMissing(cluster('{}')), [])
   assert.match(

@@ -14,7 +14,7 @@ const keySets: readonly (readonly [name: string, keySet: KeySet])[] = [
   ['nameserver', nameserverKeySet],
 ]
 
-/** The code of these rooms without the tables that declare keys and defaults that look at other keys. */
+/** The code of these rooms; settings/ itself is not among them. */
 function codeOf(rooms: readonly string[]): string {
   let code = ''
   for (const room of rooms)

@@ -20,17 +20,23 @@ export interface Violation {
 export interface Tally {
   images: number
   readonly distinct: Set<string>
+  /** Images of first starts, which all workloads on the same disk have in common. */
+  readonly openings: Set<string>
   workloads: number
   nested: number
+  /** The first of each kind. */
   readonly violations: Violation[]
+  violationCount: number
 }
 
 export const newTally = (): Tally => ({
   images: 0,
   distinct: new Set(),
+  openings: new Set(),
   workloads: 0,
   nested: 0,
   violations: [],
+  violationCount: 0,
 })
 
 export interface ImageLimits {
@@ -49,7 +55,15 @@ export interface ImageLimits {
   readonly isEnough?: () => boolean
 }
 
-const VIOLATIONS_MAX = 20
+/** Kinds of violations after which a run is not looked at any further. */
+const KINDS_MAX = 12
+
+/** Two violations are of one kind when they differ in numbers only. */
+export function addViolation(tally: Tally, violation: Violation): void {
+  const kindOf = ({ text }: Violation): string => text.slice(0, 100).replace(/\d+/g, '#')
+  tally.violationCount++
+  if (!tally.violations.some((known) => kindOf(known) === kindOf(violation))) tally.violations.push(violation)
+}
 
 /** Crashes a run at every moment and checks what comes back. */
 export async function crashRun(run: Run, tally: Tally, limits: ImageLimits): Promise<void> {
@@ -57,10 +71,14 @@ export async function crashRun(run: Run, tally: Tally, limits: ImageLimits): Pro
   for (const mark of run.before) history.apply(mark)
   const walk = new CrashWalk(run.start, run.record)
   tally.workloads++
+  const seen = new Set<string>()
+  const firstVersion = history.version
   for (;;) {
+    const isOpening = history.version === firstVersion && run.workload.fault === undefined
     const isWanted = limits.replay === undefined || limits.replay.prefix === walk.at
-    if (walk.isWorthwhile && isWanted) await crashMoment(run, walk, history, tally, limits)
-    if (walk.isAtEnd || tally.violations.length >= VIOLATIONS_MAX || limits.isEnough?.() === true) return
+    if (walk.isWorthwhile && isWanted)
+      await crashMoment(run, walk, history, tally, limits, isOpening ? tally.openings : seen)
+    if (walk.isAtEnd || tally.violations.length >= KINDS_MAX || limits.isEnough?.() === true) return
     const entry = walk.step()
     if (entry.kind === 'mark') history.apply(entry.value as Mark)
   }
@@ -76,6 +94,7 @@ async function crashMoment(
   history: History,
   tally: Tally,
   limits: ImageLimits,
+  seen: Set<string>,
 ): Promise<void> {
   const random = seededRandom(momentSeed(run, walk.at))
   if (random() >= limits.moments && limits.replay === undefined && !walk.isAtEnd) return
@@ -98,8 +117,12 @@ async function crashMoment(
     const imageRandom = seededRandom(momentSeed(run, walk.at) ^ Math.imul(index + 1, 0xc2b2ae35))
     const isNested = imageRandom() < limits.nestedShare
     const isThorough = imageRandom() < limits.thoroughShare
-    if (limits.replay !== undefined && limits.replay.image !== image) continue
+    if (limits.replay !== undefined && limits.replay.image !== image && limits.replay.image !== '') continue
     const print = hash('sha1', tree.fingerprint(), 'base64')
+    // The same disk held against the same requirements gives the same answer.
+    const question = `${print} ${variantName(variant)} ${history.version} ${durable === flushed}`
+    if (seen.has(question) && limits.replay === undefined) continue
+    seen.add(question)
     const isNew = !tally.distinct.has(print)
     tally.images++
     tally.distinct.add(print)
@@ -111,7 +134,7 @@ async function crashMoment(
       { random: imageRandom, isThorough: isThorough && isNew, ...(limits.wrap && { wrap: limits.wrap }) },
     )
     const report = (text: string, more = ''): void => {
-      tally.violations.push({
+      addViolation(tally, {
         workload: run.workload,
         prefix: walk.at,
         image: `${model}: ${what}${more}`,
@@ -132,7 +155,7 @@ async function crashMoment(
         report,
         imageRandom,
       )
-    if (tally.violations.length >= VIOLATIONS_MAX) return
+    if (tally.violations.length >= KINDS_MAX) return
   }
 }
 

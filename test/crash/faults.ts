@@ -1,7 +1,7 @@
 import type { Disk } from '../../store/disk.ts'
 import type { MemoryDisk } from '../../store/memory-disk.ts'
 import type { OperationKind } from '../../store/memory-record.ts'
-import { crashRun, newTally, replayText, type Tally } from './enumeration.ts'
+import { addViolation, crashRun, newTally, replayText, type Tally } from './enumeration.ts'
 import type { Mark } from './history.ts'
 import { type Run, runWorkload, type Step, type Variant, type Workload } from './workload.ts'
 
@@ -102,7 +102,7 @@ export async function sweepFaults(
   }
 }
 
-export async function oneFault(
+async function oneFault(
   workload: Workload,
   result: FaultTally,
   options: { readonly wrap?: (disk: MemoryDisk) => Disk } = {},
@@ -113,7 +113,7 @@ export async function oneFault(
   const problem = liveProblem(run)
   if (problem !== undefined) {
     const replay = replayText(workload, run.record.length, '', FAULT_LIMITS)
-    result.tally.violations.push({
+    addViolation(result.tally, {
       workload,
       prefix: run.record.length,
       image: 'no crash',
@@ -124,8 +124,50 @@ export async function oneFault(
   await crashRun(run, result.tally, FAULT_LIMITS)
 }
 
+/** A disk that is full for a while: sends are refused, and taken again by themselves when there is room. */
+const FULL: readonly (readonly Step[])[] = [
+  [
+    'create',
+    'small',
+    'full',
+    'small',
+    'batch',
+    'commit',
+    'tick',
+    'small',
+    'roomy',
+    'tick',
+    'tick',
+    'small',
+    'batch',
+  ],
+  ['small', 'batch', 'tick', 'full', 'big', 'big', 'big', 'tick', 'roomy', 'tick', 'tick', 'big', 'small'],
+  ['small', 'commit', 'full', 'small', 'restart', 'small', 'roomy', 'restart', 'tick', 'small'],
+  ['small', 'commit', 'full', 'big', 'kill', 'small', 'roomy', 'kill', 'tick', 'small'],
+]
+
+export async function fillDisk(variant: Variant, result: FaultTally): Promise<void> {
+  for (const [index, steps] of FULL.entries()) {
+    const workload: Workload = { name: 'full', seed: 21 + index, variant, steps, isConcurrent: false }
+    const run = await runWorkload(workload, { restarts: true })
+    result.runs++
+    result.stops += run.stops.length
+    const problem = liveProblem(run)
+    const replay = replayText(workload, run.record.length, '', FAULT_LIMITS)
+    if (problem !== undefined)
+      addViolation(result.tally, {
+        workload,
+        prefix: run.record.length,
+        image: 'no crash',
+        text: problem,
+        replay,
+      })
+    await crashRun(run, result.tally, { ...FAULT_LIMITS, power: 12, moments: 1 })
+  }
+}
+
 /** What must hold although nothing crashed: the fault is over, so the store works, if need be after a new start. */
-function liveProblem(run: Run): string | undefined {
+export function liveProblem(run: Run): string | undefined {
   if (run.stopped !== undefined)
     return `does not come back after a fault: ${run.stopped}; before: ${run.stops.join('; ')}`
   const marks = run.record.flatMap((entry) => (entry.kind === 'mark' ? [entry.value as Mark] : []))

@@ -50,10 +50,13 @@ export class History {
   flushed = 0
   cleanedBelow = 0
   nowMs = 0
+  /** Grows with everything that an image may be held against. */
+  version = 0
   /** Something in the run itself was wrong. */
   problem: string | undefined
 
   apply(mark: Mark): void {
+    if (mark.what !== 'time') this.version++
     if (mark.what === 'sent') this.#sent(mark.id, mark.message)
     else if (mark.what === 'acked') this.#acked(mark)
     else if (mark.what === 'refused') this.#refused(mark)

@@ -155,6 +155,7 @@ class Life {
       tables,
       clock,
       log: silentLog,
+      uid: () => 'crash-test',
       defer: queueMicrotask,
     })
     return new Life(disk, { store, tables, clock }, expectation, options.random, after)
@@ -420,7 +421,8 @@ function cutRecord(
     if (next.kind !== 'record' || positionAt(bytes, at + sizeBytes) !== logPosition(end + sizeBytes))
       return undefined
     const { topic, queueId } = decodeRecord(bytes, at + sizeBytes)
-    return { sizeBytes, queue: { topic, queueId } }
+    // A seal stands in no queue, and no message is sent to its topic.
+    return topic === SYSTEM_TOPIC ? undefined : { sizeBytes, queue: { topic, queueId } }
   }
   return undefined
 }

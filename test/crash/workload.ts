@@ -69,7 +69,8 @@ export const steps = [
   'kill',
   'tick',
 ] as const
-export type Step = (typeof steps)[number]
+/** `full`: not a byte more fits on the disk; `roomy`: it does again. */
+export type Step = (typeof steps)[number] | 'full' | 'roomy'
 
 export interface Workload {
   readonly name: string
@@ -251,8 +252,7 @@ class Runner {
     for (const step of [...this.#workload.steps, 'tick'] as const) {
       // Whoever runs a broker starts it again when it has stopped.
       if (this.#stopped !== undefined && this.#options.restarts === true) await this.#startAgain()
-      if (this.#stopped !== undefined) break
-      await this.#step(step)
+      if (this.#stopped === undefined || step === 'roomy') await this.#step(step)
     }
     await this.#completions.quiet()
     if (this.#options.restarts === true) await this.#recover()
@@ -274,6 +274,7 @@ class Runner {
         tables: this.#tables,
         clock: this.#clock,
         log: silentLog,
+        uid: () => 'crash-test',
         defer: this.#completions.schedule,
       })
       this.#store = store
@@ -345,6 +346,8 @@ class Runner {
     else if (step === 'clean') await this.#clean()
     else if (step === 'tick') await this.#tick()
     else if (step === 'restart') await this.#restart()
+    else if (step === 'full') this.disk.capacityBytes = this.disk.tree.allocatedBytes
+    else if (step === 'roomy') this.disk.capacityBytes = this.disk.tree.allocatedBytes * 10
     else await this.#kill()
   }
 
@@ -454,6 +457,7 @@ class Runner {
   /** The fault is over; a last message shows whether the store is well again. */
   async #recover(): Promise<void> {
     this.disk.heal()
+    this.disk.capacityBytes = 2 ** 40
     if (this.#stopped !== undefined) await this.#startAgain()
     for (const step of ['tick', 'tick', 'small', 'tick'] as const)
       if (this.#stopped === undefined) await this.#step(step)

@@ -12,12 +12,12 @@ const USAGE = `usage: test/folder/run [--count N] [--keep] [--nameserver ours|ja
 One broker fills a data folder and ends, another opens it; everything is compared.
 A case is FROM-HOW-TO, for instance java-stop-ours or ours-kill-java. Default: java and ours both ways, stopped and
 killed. With java-stop-java the test judges itself.
-  --count   messages besides delayed and retried ones, default 100000  (FOLDER_COUNT)`
+  --count   messages besides delayed and retried ones, default 100000  (FOLDER_MESSAGES)`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    count: { type: 'string', default: process.env.FOLDER_COUNT ?? '100000' },
+    count: { type: 'string', default: process.env.FOLDER_MESSAGES ?? '100000' },
     nameserver: { type: 'string', default: 'ours' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

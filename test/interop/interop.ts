@@ -11,7 +11,7 @@ const USAGE = `usage: test/interop/run [--target ours|java] [--clients LIST] [--
 Starts a nameserver and a broker, lets each stock client play its scenarios against them and prints one line each.
   --target    whose servers: ours (default), or java = Apache RocketMQ, to check the suite itself  (INTEROP_TARGET)
   --clients   comma separated, from: ${clients.map((client) => client.name).join(' ')}  (INTEROP_CLIENTS)
-  --count     messages of a plain scenario, default 1000  (INTEROP_COUNT)
+  --count     messages of a plain scenario, default 1000  (INTEROP_MESSAGES)
   --keep      keep folders and logs even when all passed
 With NAMESRV_ADDR and BROKER_ADDR set, that cluster is used and none is started.`
 
@@ -35,7 +35,7 @@ const { values, positionals } = parseArgs({
   options: {
     target: { type: 'string', default: process.env.INTEROP_TARGET ?? 'ours' },
     clients: { type: 'string', default: process.env.INTEROP_CLIENTS ?? '' },
-    count: { type: 'string', default: process.env.INTEROP_COUNT ?? '1000' },
+    count: { type: 'string', default: process.env.INTEROP_MESSAGES ?? '1000' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },

@@ -42,7 +42,8 @@ export function openLog({ logLevel, logFormat }: ServerOptions): ProcessLog {
 /** The line that RocketMQ's users and their scripts wait for, and a message for the process that started us. */
 export function announce(line: string, address: { readonly host: string; readonly port: number }): void {
   console.log(line)
-  process.send?.({ ready: address })
+  // A parent that went away in this moment is noticed by the closing of the channel.
+  if (process.connected) process.send?.({ ready: address }, () => undefined)
 }
 
 /**
@@ -70,10 +71,7 @@ export async function runServer(program: ServerProgram, log: ProcessLog): Promis
   let running: Running | undefined
   let isStopping = false
   const stop = (reason: string): void => {
-    if (isStopping) {
-      log.warn('process.stopped-at-once', { reason })
-      end(EXIT_FAILED)
-    }
+    if (isStopping) return
     isStopping = true
     log.info('process.stopping', { reason })
     // Nothing is open yet: whatever start() does next ends with the process.
@@ -84,8 +82,18 @@ export async function runServer(program: ServerProgram, log: ProcessLog): Promis
     systemTimer.after(running.stopLimitMs, () => fail(new Error('the stop took too long')))
     running.stop().then(() => end(0), fail)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal))
-  if (process.connected) process.on('disconnect', () => stop('the parent process is gone'))
+  const onSignal = (reason: NodeJS.Signals): void => {
+    if (isStopping) {
+      log.warn('process.stopped-at-once', { reason })
+      end(EXIT_FAILED)
+    }
+    stop(reason)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  // False, and not undefined, where there was a channel that closed before we came here.
+  if (process.connected === false) stop('the parent process is gone')
+  process.on('disconnect', () => stop('the parent process is gone'))
 
   try {
     running = await program.start(log, fail)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ask } from '../support/ask.ts'
-import { Command, run, temporaryFolder } from '../support/commands.ts'
+import { Command, type Ended, run, temporaryFolder } from '../support/commands.ts'
 import { freePort } from '../support/server-processes.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -235,4 +235,33 @@ test('a server that nohup started outlives the terminal session, one that was st
   const plain = new Command(args[0] ?? '', args.slice(1))
   await plain.until(/boot success/)
   assert.equal((await plain.signal('SIGHUP')).signal, 'SIGHUP')
+})
+
+test("without the project's own Node the one on PATH is taken, and told from one that is too old", async () => {
+  using folder = temporaryFolder()
+  const bin = join(folder.path, 'bin')
+  mkdirSync(bin)
+  for (const name of ['launch', 'mqbroker']) {
+    copyFileSync(join(root, 'bin', name), join(bin, name))
+    chmodSync(join(bin, name), 0o755)
+  }
+  writeFileSync(join(bin, 'broker.ts'), 'console.log(process.version)')
+  const tools = join(folder.path, 'tools')
+  mkdirSync(tools)
+  const start = (): Promise<Ended> =>
+    run(join(bin, 'mqbroker'), [], { env: { PATH: `${tools}:/usr/bin:/bin` } })
+
+  const fake = join(tools, 'node')
+  writeFileSync(fake, '#!/bin/sh\necho v20.20.2\n')
+  chmodSync(fake, 0o755)
+  const old = await start()
+  assert.equal(old.code, 127)
+  assert.match(
+    old.stderr,
+    /^broker: needs Node 24 or newer \(on PATH: v20\.20\.2\)\.\nIn a checkout, 'npm ci' brings the right one/,
+  )
+
+  rmSync(fake)
+  symlinkSync(process.execPath, fake)
+  assert.equal((await start()).stdout, `${process.version}\n`)
 })

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { portOwner } from '../remoting/port-owner.ts'
 
@@ -10,12 +10,14 @@ export interface FoundProcess {
 
 /**
  * The processes of this user that run `program` (`broker`, `nameserver`), whichever checkout or installation they come from,
- * as /proc shows them. Throws where there is no /proc.
+ * as /proc shows them. Throws where there is no /proc, with what to do instead.
  */
 export function findProcesses(
   program: string,
   { proc = '/proc', uid = process.getuid?.() } = {},
 ): FoundProcess[] {
+  if (!existsSync(`${proc}/self`) && proc === '/proc')
+    throw new Error('processes can be found on Linux only; stop the server with Ctrl-C or kill')
   const found: FoundProcess[] = []
   for (const name of readdirSync(proc)) {
     if (!/^\d+$/.test(name)) continue

@@ -4,7 +4,7 @@ import { brokerStoreKeys } from './broker-store.ts'
 import { brokerTrafficKeys } from './broker-traffic.ts'
 import type { KeySet, SettingsOf } from './keys.ts'
 import { ConfigError, type Loaded, loadSettings, type SettingsInput } from './load.ts'
-import { networkKeys } from './network.ts'
+import { networkKeys, opennessWarnings } from './network.ts'
 
 /** Every key that a broker honours. Keys of RocketMQ without an effect are in broker-ignored.ts. */
 export const brokerKeys = {
@@ -48,15 +48,21 @@ const withoutEndSlash = (path: unknown): string => String(path).replace(/\/+$/, 
 /** As loadSettings, and what follows from the role: a master has id 0, whatever the file says (BrokerStartup). */
 export function loadBrokerSettings(input: SettingsInput): Loaded<typeof brokerKeys> {
   const loaded = loadSettings(brokerKeySet, input)
-  const { brokerRole, brokerId } = loaded.settings
-  const place = loaded.sources.get('brokerId') ?? ''
-  if (brokerRole === 'SLAVE') {
-    if (brokerId > 0) return loaded
+  const { settings, sources } = loaded
+  const { brokerRole, brokerId } = settings
+  const place = sources.get('brokerId') ?? ''
+  if (brokerRole === 'SLAVE' && brokerId === 0)
     throw new ConfigError([{ place, key: 'brokerId', problem: '0; allowed: above 0, for a slave' }])
-  }
-  if (brokerId === 0) return loaded
-  const warning = { place, key: 'brokerId', problem: `${brokerId} is not used: a master has id 0` }
-  return { ...loaded, settings: { ...loaded.settings, brokerId: 0 }, warnings: [...loaded.warnings, warning] }
+  const warnings = [...loaded.warnings, ...opennessWarnings(settings, sources)]
+  if (settings.namesrvAddr === '')
+    warnings.push({
+      place: 'default',
+      key: 'namesrvAddr',
+      problem: 'not set (-n, NAMESRV_ADDR, or in the file): clients cannot find this broker',
+    })
+  if (brokerRole === 'SLAVE' || brokerId === 0) return { ...loaded, warnings }
+  warnings.push({ place, key: 'brokerId', problem: `${brokerId} is not used: a master has id 0` })
+  return { ...loaded, settings: { ...settings, brokerId: 0 }, warnings }
 }
 
 /** Why a broker with this role cannot be run honestly by this version, and what to do; undefined when it can. */

@@ -1,6 +1,6 @@
 import { type IgnoredKey, ignoredKeys, type KeySet, key, type SettingsOf } from './keys.ts'
 import { type Loaded, loadSettings, type SettingsInput } from './load.ts'
-import { ignoredNetworkKeys, networkKeys } from './network.ts'
+import { ignoredNetworkKeys, networkKeys, opennessWarnings } from './network.ts'
 
 /** Every key that a nameserver honours. */
 export const nameserverKeys = {
@@ -134,5 +134,7 @@ export const nameserverKeySet: KeySet<typeof nameserverKeys> = {
   ],
 }
 
-export const loadNameserverSettings = (input: SettingsInput): Loaded<typeof nameserverKeys> =>
-  loadSettings(nameserverKeySet, input)
+export function loadNameserverSettings(input: SettingsInput): Loaded<typeof nameserverKeys> {
+  const loaded = loadSettings(nameserverKeySet, input)
+  return { ...loaded, warnings: [...loaded.warnings, ...opennessWarnings(loaded.settings, loaded.sources)] }
+}

@@ -1,4 +1,6 @@
+import { isLoopback } from './addresses.ts'
 import { ignoredKeys, key } from './keys.ts'
+import type { Problem } from './load.ts'
 
 /** Keys of every server that listens: broker and nameserver alike. */
 export const networkKeys = {
@@ -60,3 +62,13 @@ export const ignoredNetworkKeys = [
     'useTLS=false',
   ),
 ]
+
+/** Said at every start of a server that others than this machine can reach. */
+export function opennessWarnings(
+  { bindAddress }: { readonly bindAddress: string },
+  sources: ReadonlyMap<string, string>,
+): readonly Problem[] {
+  if (isLoopback(bindAddress)) return []
+  const problem = `${bindAddress}: whoever reaches this address may send, read and administer; access control is not built yet`
+  return [{ place: sources.get('bindAddress') ?? '', key: 'bindAddress', problem }]
+}

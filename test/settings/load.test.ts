@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { brokerKeySet, loadBrokerSettings, roleProblem } from '../../settings/broker.ts'
 import { delayLevelsMs, hoursOf } from '../../settings/broker-store.ts'
 import { ConfigError, formatProblem, type Loaded, loadSettings } from '../../settings/load.ts'
-import { nameserverKeySet } from '../../settings/nameserver.ts'
+import { loadNameserverSettings, nameserverKeySet } from '../../settings/nameserver.ts'
 
 const surroundings = { hostName: 'box', homeFolder: '/home/me', firstAddress: '10.1.2.3' }
 const none = { files: [], environment: {}, commandLine: [], surroundings }
@@ -184,12 +184,27 @@ test('a key that asks for something this version does not do is a warning, but n
 
 test('a master has id 0, whatever the file says', () => {
   const read = (text: string): Loaded<typeof brokerKeySet.keys> =>
-    loadBrokerSettings({ ...none, files: [{ name: 'a', text }] })
+    loadBrokerSettings({ ...none, files: [{ name: 'a', text: `${text}\nnamesrvAddr=x:1` }] })
   const master = read('brokerId=1\nbrokerRole=ASYNC_MASTER')
   assert.equal(master.settings.brokerId, 0)
   assert.deepEqual(master.warnings.map(formatProblem), ['a:1: brokerId: 1 is not used: a master has id 0'])
   assert.equal(read('brokerId=1\nbrokerRole=SLAVE').settings.brokerId, 1)
   assert.throws(() => read('brokerId=0\nbrokerRole=SLAVE'), /a:1: brokerId: 0; allowed: above 0/)
+})
+
+test('a broker that nobody can find, and a server that everybody can reach, are warned about', () => {
+  assert.deepEqual(loadBrokerSettings(none).warnings.map(formatProblem), [
+    'default: namesrvAddr: not set (-n, NAMESRV_ADDR, or in the file): clients cannot find this broker',
+  ])
+  const text = 'bindAddress=0.0.0.0\nnamesrvAddr=x:1'
+  for (const loadServer of [loadBrokerSettings, loadNameserverSettings]) {
+    const { warnings } = loadServer({ ...none, files: [{ name: 'a', text }] })
+    assert.match(
+      formatProblem(warnings.at(-1) ?? assert.fail()),
+      /^a:1: bindAddress: 0\.0\.0\.0: whoever reaches this address/,
+    )
+  }
+  assert.deepEqual(loadNameserverSettings(none).warnings, [])
 })
 
 test('roles that need replication are told why they cannot run and what to do', () => {

@@ -12,19 +12,19 @@ async function serve(t: TestContext, paths: HttpOptions['paths'], log: Log = sil
   return `http://127.0.0.1:${server.address.port}`
 }
 
-/** Sends bytes and resolves to everything that comes back until the connection ends. */
-function raw(base: string, bytes: string): Promise<string> {
+/** Sends bytes, the second part later, and resolves to everything that comes back until the connection ends. */
+function raw(base: string, bytes: string, later?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(base).port), '127.0.0.1')
     let text = ''
+    socket.setNoDelay(true)
     socket.setTimeout(8000, () => socket.destroy(new Error('still open after 8 s')))
     socket.on('connect', () => socket.write(bytes))
+    if (later !== undefined) setTimeout(() => socket.write(later), 50)
     socket.on('data', (data) => {
       text += data.toString('latin1')
     })
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      error.code === 'ECONNRESET' ? resolve(text) : reject(error),
-    )
+    socket.on('error', reject)
     socket.on('close', () => resolve(text))
   })
 }
@@ -63,15 +63,43 @@ test('a handler that fails is a 500 without its reason, and a line in the log', 
   assert.deepEqual(events, ['http.failed'])
 })
 
-test('what is no HTTP, or too much of it, ends its connection; others do not notice', async (t) => {
+test('what is no HTTP, or too much of it, gets its answer and ends; others do not notice', async (t) => {
   const base = await serve(t, { '/a': () => ({ body: 'hello' }) })
-  for (const bytes of [
-    '\u0000\u0000\u0000\u0010garbage\r\n\r\n',
-    'GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n',
-    `GET /a HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(9000)}\r\n\r\n`,
-    `GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
-  ])
-    assert.doesNotMatch(await raw(base, bytes), /hello/)
+  for (const [bytes, status] of [
+    ['\u0000\u0000\u0000\u0010garbage\r\n\r\n', 400],
+    ['get /a HTTP/1.1\r\n\r\n', 400],
+    ['GET /a HTTP/2.0\r\n\r\n', 400],
+    ['GET  HTTP/1.1\r\n\r\n', 400],
+    [`GET /a HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(9000)}\r\n\r\n`, 431],
+    [`GET /${'a'.repeat(9000)}`, 431],
+    ['GET /a HTTP/1.0\r\n\r\n', 200],
+    ['GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /a HTTP/1.1\r\n\r\n', 200],
+  ] as const) {
+    const text = await raw(base, bytes)
+    assert.match(text, new RegExp(`^HTTP/1.1 ${status} `), bytes.slice(0, 40))
+    assert.equal(text.match(/hello/g)?.length ?? 0, status === 200 ? 1 : 0)
+  }
+  assert.equal(await (await fetch(`${base}/a`)).text(), 'hello')
+})
+
+test('a request that comes in pieces is put together, at every split point', async (t) => {
+  const base = await serve(t, { '/a': () => ({ body: 'hello' }) })
+  const request = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n'
+  const answers = Array.from({ length: request.length - 1 }, (_, at) =>
+    raw(base, request.slice(0, at + 1), request.slice(at + 1)),
+  )
+  for (const text of await Promise.all(answers)) assert.match(text, /hello$/)
+})
+
+test('a peer that hangs up in the middle of its request costs nothing', async (t) => {
+  const base = await serve(t, { '/a': () => ({ body: 'hello' }) })
+  const port = Number(new URL(base).port)
+  for (let count = 0; count < 200; count++)
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.end('GET /a'))
+      socket.on('close', () => resolve())
+      socket.resume()
+    })
   assert.equal(await (await fetch(`${base}/a`)).text(), 'hello')
 })
 

@@ -92,7 +92,8 @@ async function fileNumbers(parts: AdoptionParts, folder: string): Promise<number
   for (const entry of await parts.disk.list(folder)) {
     const position = positionOf(entry.name)
     if (position === undefined || entry.isDirectory || entry.sizeBytes === 0) continue
-    if (entry.sizeBytes !== parts.fileBytes || position % parts.fileBytes !== 0)
+    // A short file was being cut when an earlier start was interrupted: what is missing counts as zeros.
+    if (entry.sizeBytes > parts.fileBytes || position % parts.fileBytes !== 0)
       throw new StoreError(
         'corrupt',
         `${folder}/${entry.name} has ${entry.sizeBytes} bytes, but mappedFileSizeConsumeQueue is ${parts.fileBytes}: set that ` +

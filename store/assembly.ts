@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { logPosition, timestamp } from '../base/units.ts'
 
+import { Appender } from './appender.ts'
 import type { Batch } from './batch.ts'
 import { writeAbort } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
@@ -42,6 +43,7 @@ export interface OpenedStore {
   readonly tables: LoggedTables
   readonly watermark: Watermark
   readonly flusher: Flusher
+  readonly appender: Appender
   readonly log: CommitLog
   readonly pump: Pump
   readonly puts: Puts
@@ -72,19 +74,20 @@ export async function assemble(parts: StoreParts): Promise<OpenedStore> {
 async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<OpenedStore> {
   const { parts, segments, queues, queueFiles, tables, files } = base
   const { disk, options, clock, log: trace } = parts
-  const { end, watermark, sums, pump, index, epoch } = recovered
+  const { end, watermark, pump, index, epoch, chain } = recovered
   const isSynced = options.flush === 'SYNC_FLUSH'
   const life = new StoreLife()
   const flusher = new Flusher(
     end,
     { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
-    { segments, sums, watermark, clock, epoch },
+    { segments, rolling: pump.rolling, watermark, clock, epoch, chain },
   )
   life.onFailure((error) => flusher.stop(error))
+  const appender = new Appender(end, pump.rolling, options.tailCacheBytes, { segments, clock })
   const log = new CommitLog(
     end,
     { ...options, isSynced },
-    { segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
+    { appender, segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
     {
       acknowledged: (batch: Batch) => pump.dispatch(batch),
       refused: giveBack,
@@ -92,32 +95,30 @@ async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<
     },
   )
   life.onFailure((error) => log.stop(error))
-  const { retentionTime } = stateTimes(recovered.run)
-  const seen = timestamp(Math.max(retentionTime, pump.lastStoreTimestamp))
-  const retentionClock = new RetentionClock(seen, clock.now(), clock.monotonicMs())
+  const retentionClock = retentionClockOf(recovered, clock)
   const checkpointer = new Checkpointer(
     {
       disk,
       clock,
       log: trace,
       segments,
-      tail: log.tail,
+      tail: appender.tail,
       flusher,
-      sums,
       pump,
       queues,
       queueFiles,
       index,
       tables,
       retentionClock,
+      chain,
     },
     segments.first ?? end,
     (error) => life.fail(error),
   )
   await writeAbort(disk)
-  await checkpointer.run(false)
+  if (await checkpointer.run(false)) await index?.removeDoomed()
   if (life.failure !== undefined) throw life.failure
-  const { logReader, reader } = readers(base, log, pump)
+  const { logReader, reader } = readers(base, appender, pump)
   const retention = new Retention({
     disk,
     options,
@@ -146,9 +147,10 @@ async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<
     tables,
     watermark,
     flusher,
+    appender,
     log,
     pump,
-    puts: new Puts(log, queues, clock, options, () => life.refusal ?? retention.refusal),
+    puts: new Puts(appender, log, queues, clock, options, () => life.refusal ?? retention.refusal),
     logReader,
     reader,
     checkpointer,
@@ -157,9 +159,9 @@ async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<
   }
 }
 
-function readers(base: Base, log: CommitLog, pump: Pump): Pick<OpenedStore, 'logReader' | 'reader'> {
+function readers(base: Base, appender: Appender, pump: Pump): Pick<OpenedStore, 'logReader' | 'reader'> {
   const { segments, cache, queues, queueFiles } = base
-  const logReader = new LogReader(log.tail, segments, cache, () => pump.position)
+  const logReader = new LogReader(appender.tail, segments, cache, () => pump.position)
   const reader = new QueueReader({
     queues,
     files: queueFiles,
@@ -168,4 +170,9 @@ function readers(base: Base, log: CommitLog, pump: Pump): Pick<OpenedStore, 'log
     readable: () => pump.position,
   })
   return { logReader, reader }
+}
+
+function retentionClockOf({ run, pump }: Recovered, clock: Clock): RetentionClock {
+  const seen = timestamp(Math.max(stateTimes(run).retentionTime, pump.lastStoreTimestamp))
+  return new RetentionClock(seen, clock.now(), clock.monotonicMs())
 }

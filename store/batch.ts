@@ -40,13 +40,16 @@ export interface Run {
   readonly buffers: Buffer[]
 }
 
-/** What one write puts into the log: all of it reaches the ack point together, or none of it does. */
+/** What one write puts into the log: all of it reaches the ack point together, or none of it does. Ends with a seal. */
 export interface Batch {
   readonly start: LogPosition
   readonly end: LogPosition
+  /** Rolling CRC of the log below the start, and below the end. */
+  readonly rollingStart: number
+  readonly rolling: number
   readonly puts: readonly PendingPut[]
   readonly runs: readonly Run[]
-  readonly startedAtMs: number
+  startedAtMs: number
   isWritten: boolean
   /** The puts were answered 'flush-timeout' already. */
   isAnswered: boolean

@@ -3,11 +3,11 @@ import { type Timestamp, timestamp } from '../base/units.ts'
 import { readLong, writeLong } from '../message/record.ts'
 import type { Disk } from './disk.ts'
 import { ABORT_FILE, CHECKPOINT_FILE } from './layout.ts'
-import { datasync, syncFolder, writeAll } from './segments.ts'
-import { readWhole } from './side-file.ts'
+import { syncFolder } from './segments.ts'
+import { readWhole, replaceWhole } from './side-file.ts'
 
 /*
- * checkpoint: RocketMQ's own, 4096 bytes, rewritten in place. Big endian.
+ * checkpoint: RocketMQ's own, 4096 bytes; Java rewrites it in place, we replace it. Big endian.
  *
  *      0           8           16          24              32          40                504    508
  *      +-----------+-----------+-----------+---------------+-----------+-----------------+------+-------+
@@ -52,13 +52,7 @@ export async function writeCheckpoint(disk: Disk, times: Omit<Checkpoint, 'isOur
   writeLong(bytes, times.indexTime, 16)
   bytes.write(MARK, MARK_AT, 'latin1')
   bytes.writeUInt32BE(crc32(bytes.subarray(0, MARK_AT)), MARK_AT + 4)
-  const file = await disk.open(CHECKPOINT_FILE, { create: true })
-  try {
-    await writeAll(file, [bytes], 0)
-    await datasync(file)
-  } finally {
-    await file.close()
-  }
+  await replaceWhole(disk, CHECKPOINT_FILE, bytes)
 }
 
 const OUR_ABORT = ' rocketcluster'
@@ -70,17 +64,9 @@ export async function findAbort(disk: Disk): Promise<'none' | 'ours' | 'foreign'
   return bytes.length === 0 || bytes.toString('latin1').endsWith(OUR_ABORT) ? 'ours' : 'foreign'
 }
 
-/** The pid as in RocketMQ, and our name, which a Java broker overwrites. */
-export async function writeAbort(disk: Disk): Promise<void> {
-  const file = await disk.open(ABORT_FILE, { create: true })
-  try {
-    await file.truncate(0)
-    await writeAll(file, [Buffer.from(process.pid + OUR_ABORT)], 0)
-  } finally {
-    await file.close()
-  }
-  await syncFolder(disk, '.')
-}
+/** The pid as in RocketMQ, and our name, which a Java broker overwrites. Whole or not at all, so that it is never half ours. */
+export const writeAbort = (disk: Disk): Promise<void> =>
+  replaceWhole(disk, ABORT_FILE, Buffer.from(process.pid + OUR_ABORT))
 
 export async function removeAbort(disk: Disk): Promise<void> {
   await disk.unlink(ABORT_FILE)

@@ -6,7 +6,6 @@ import type { ConsumeQueue } from './consume-queue.ts'
 import type { Disk } from './disk.ts'
 import type { Flusher } from './flusher.ts'
 import type { KeyIndex } from './key-index.ts'
-import type { LogSums } from './log-sums.ts'
 import type { Pump } from './pump.ts'
 import type { QueueFiles } from './queue-files.ts'
 import type { QueueTable } from './queue-table.ts'
@@ -24,13 +23,13 @@ export interface CheckpointerParts {
   readonly segments: Segments
   readonly tail: Tail
   readonly flusher: Flusher
-  readonly sums: LogSums
   readonly pump: Pump
   readonly queues: QueueTable
   readonly queueFiles: QueueFiles
   readonly index: KeyIndex | undefined
   readonly tables: LoggedTables
   readonly retentionClock: RetentionClock
+  readonly chain: number
 }
 
 /** While something changes, a checkpoint begins this long after the last one. */
@@ -46,10 +45,7 @@ interface Moment {
   readonly storeTime: Timestamp
   readonly queues: readonly ConsumeQueue[]
   readonly snapshots: readonly TableSnapshot[]
-  readonly state: Omit<
-    StoreState,
-    'queues' | 'index' | 'isClean' | 'retentionTime' | 'logStart' | 'minimaFor'
-  >
+  readonly state: Omit<StoreState, 'queues' | 'index' | 'isClean' | 'retentionTime' | 'logStart'>
   readonly queuesText: string
 }
 
@@ -142,7 +138,7 @@ export class Checkpointer {
   }
 
   #capture(): Moment {
-    const { pump, sums, queues, tables } = this.#parts
+    const { pump, queues, tables } = this.#parts
     const position = pump.position
     const dirty = queues.takeDirty()
     const snapshots = tables.snapshots(position)
@@ -153,7 +149,8 @@ export class Checkpointer {
       snapshots,
       state: {
         position,
-        sums: sums.stateAt(position),
+        rolling: pump.rolling,
+        chain: this.#parts.chain,
         storeTime: pump.lastStoreTimestamp,
         tables: tables.generations(position, snapshots),
       },
@@ -177,12 +174,11 @@ export class Checkpointer {
   }
 
   async #writeState(moment: Moment, isClean: boolean): Promise<void> {
-    const { disk, index, retentionClock, tables, queues } = this.#parts
+    const { disk, index, retentionClock, tables } = this.#parts
     const state = {
       ...moment.state,
       isClean,
       logStart: this.#logStart,
-      minimaFor: queues.minimaFor,
       retentionTime: retentionClock.value,
       index: index?.states,
     }

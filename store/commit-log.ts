@@ -1,22 +1,21 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { type LogPosition, logPosition } from '../base/units.ts'
-import { BLANK_BYTES, encodeBlank } from '../message/record.ts'
-import type { Batch, PendingPut, Run } from './batch.ts'
+import type { LogPosition } from '../base/units.ts'
+import type { Appender } from './appender.ts'
+import type { Batch, PendingPut } from './batch.ts'
 import type { DiskFile } from './disk.ts'
 import type { Flusher } from './flusher.ts'
 import { type Segments, syncFailure } from './segments.ts'
 import { StoreError } from './store.ts'
-import { type Chunk, Tail } from './tail.ts'
 
 export interface CommitLogOptions {
   readonly isSynced: boolean
   readonly pendingBytesMax: number
-  readonly tailCacheBytes: number
   readonly syncFlushTimeoutMs: number
 }
 
 export interface CommitLogParts {
+  readonly appender: Appender
   readonly segments: Segments
   readonly flusher: Flusher
   readonly clock: Clock
@@ -34,32 +33,21 @@ export interface CommitLogEvents {
   failed(error: StoreError): void
 }
 
-/** Bounds what one turn of the loop has to do when a write comes back. */
-const BATCH_PUTS_MAX = 4096
-const BATCH_BYTES_MAX = 8 * 1024 * 1024
 /** How long writes rest after a failed one, so that a full disk is not asked for every message. */
 const REPAIR_PAUSE_MS = 1000
 
 /**
- * The log as an append-only space of bytes. `reserve` and `add` place a record, at once and in memory; what gathers while a
- * write is under way forms the next one. A batch goes through: write each run → (SYNC_FLUSH) datasync → acknowledged.
+ * Writes batches, one at a time: write each run → (SYNC_FLUSH) datasync → acknowledged. What gathers in the appender while a
+ * batch is under way forms the next one.
  *
  * A failed write refuses its batch and all that came behind, and positions go back to where the batch began; before
  * anything is written again the place behind it is made zeros. A failed datasync stops the log for good.
  */
 export class CommitLog {
-  readonly tail: Tail
   readonly #options: CommitLogOptions
   readonly #parts: CommitLogParts
   readonly #events: CommitLogEvents
-  #segmentEnd: LogPosition
-  #end: LogPosition
   #written: LogPosition
-  #acknowledged: LogPosition
-  #pending: PendingPut[] = []
-  #pendingStart: LogPosition
-  /** When the first of the waiting puts came. */
-  #pendingSinceMs = 0
   #inFlight: Batch | undefined
   #isScheduled = false
   #refusal: string | undefined
@@ -71,64 +59,39 @@ export class CommitLog {
     this.#options = options
     this.#parts = parts
     this.#events = events
-    this.tail = new Tail(options.tailCacheBytes)
-    this.#end = start
     this.#written = start
-    this.#acknowledged = start
-    this.#pendingStart = start
-    this.#segmentEnd = logPosition(parts.segments.startOf(start) + parts.segments.sizeBytes)
-  }
-
-  /** Where the next record goes. */
-  get end(): LogPosition {
-    return this.#end
   }
 
   get written(): LogPosition {
     return this.#written
   }
 
-  /** Everything below reached the ack point and may be read. */
-  get acknowledged(): LogPosition {
-    return this.#acknowledged
-  }
-
   /** Why nothing can be appended now; undefined when it can. */
   get refusal(): StoreError | undefined {
     if (this.#failure !== undefined) return this.#failure
     if (this.#refusal !== undefined) return new StoreError('unavailable', this.#refusal)
-    if (this.#end - this.#written > this.#options.pendingBytesMax)
+    const waitingBytes = this.#parts.appender.end - this.#written
+    if (waitingBytes > this.#options.pendingBytesMax)
       return new StoreError(
         'busy',
-        `${this.#end - this.#written} bytes wait for the disk, more than pendingBytesMax allows; send again`,
+        `${waitingBytes} bytes wait for the disk, more than pendingBytesMax allows; send again`,
       )
     return undefined
   }
 
-  /** Position that a record of this size will have. A record that does not fit ends its segment with a blank. */
-  place(sizeBytes: number): LogPosition {
-    if (this.#end + sizeBytes + BLANK_BYTES > this.#segmentEnd) this.#roll()
-    return this.#end
-  }
-
-  /** The chunk to encode the record into, at `chunk.used`; `add` must follow. */
-  reserve(sizeBytes: number): Chunk {
-    const isSegmentStart = this.#end === this.#segmentEnd - this.#parts.segments.sizeBytes
-    return this.tail.reserve(this.#end, sizeBytes, isSegmentStart)
-  }
-
-  /** The record stands in the chunk now. */
-  add(chunk: Chunk, put: PendingPut): void {
-    chunk.used += put.sizeBytes
-    this.#end = logPosition(this.#end + put.sizeBytes)
-    if (this.#pending.length === 0) this.#pendingSinceMs = this.#parts.clock.monotonicMs()
-    this.#pending.push(put)
-    this.#schedule()
+  /** Something was added to the appender: it is written when this turn of the loop is over, or after what is under way. */
+  schedule(): void {
+    if (this.#isScheduled || this.#inFlight !== undefined) return
+    this.#isScheduled = true
+    this.#parts.defer(() => {
+      this.#isScheduled = false
+      if (this.#inFlight === undefined) this.#startBatch()
+    })
   }
 
   /** Resolves when everything appended so far is answered. */
   settled(): Promise<void> {
-    if (this.#inFlight === undefined && this.#pending.length === 0) return Promise.resolve()
+    if (this.#inFlight === undefined && this.#parts.appender.isEmpty) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
@@ -139,7 +102,8 @@ export class CommitLog {
     const batch = this.#inFlight
     if (batch !== undefined && nowMs - batch.startedAtMs > limitMs) {
       if (batch.isWritten && !batch.isAnswered) answerLate(batch)
-      if (this.#pending.length > 0 && nowMs - this.#pendingSinceMs > limitMs) this.#refuseWaiting(batch)
+      const { appender } = this.#parts
+      if (!appender.isEmpty && nowMs - appender.sinceMs > limitMs) this.#refuseWaiting(batch)
     }
     if (this.#repair !== undefined && !this.#repair.isRunning && nowMs >= this.#repair.atMs) this.#tryRepair()
   }
@@ -148,8 +112,9 @@ export class CommitLog {
   stop(error: StoreError): void {
     if (this.#failure !== undefined) return
     this.#failure = error
-    const waiting = this.#pending
-    this.#pending = []
+    const { appender } = this.#parts
+    const kept = this.#inFlight
+    const waiting = appender.rollBack(kept?.end ?? this.#written, kept?.rolling ?? 0)
     refuse(waiting, new StoreError('unavailable', error.message))
     this.#events.failed(error)
     this.#settle()
@@ -160,84 +125,15 @@ export class CommitLog {
     this.stop(error instanceof StoreError ? error : syncFailure('the commit log', error))
   }
 
-  #roll(): void {
-    const room = this.#segmentEnd - this.#end
-    if (room < this.#parts.segments.sizeBytes) {
-      const chunk = this.tail.reserve(this.#end, BLANK_BYTES, false)
-      encodeBlank(chunk.bytes, chunk.used, room)
-      chunk.used += BLANK_BYTES
-    }
-    this.#end = this.#segmentEnd
-    this.#segmentEnd = logPosition(this.#segmentEnd + this.#parts.segments.sizeBytes)
-    // A roll should find its segment ready; a failure shows when the segment is written to.
-    this.#parts.segments.prepare(this.#segmentEnd).catch(() => undefined)
-  }
-
-  #schedule(): void {
-    if (this.#isScheduled || this.#inFlight !== undefined) return
-    this.#isScheduled = true
-    this.#parts.defer(() => {
-      this.#isScheduled = false
-      if (this.#inFlight === undefined) this.#startBatch()
-    })
-  }
-
   #startBatch(): void {
-    if (this.#pending.length === 0 || this.#refusal !== undefined) {
+    const batch = this.#refusal === undefined ? this.#parts.appender.take() : undefined
+    if (batch === undefined) {
       this.#settle()
       return
     }
-    const batch = this.#cutBatch()
+    batch.startedAtMs = this.#parts.clock.monotonicMs()
     this.#inFlight = batch
     this.#writeRun(batch, 0)
-  }
-
-  #cutBatch(): Batch {
-    let puts = this.#pending
-    let end = this.#end
-    if (puts.length > BATCH_PUTS_MAX || end - this.#pendingStart > BATCH_BYTES_MAX) {
-      const count = this.#batchCount()
-      const next = puts[count]
-      if (next !== undefined) {
-        // Up to where the next put stands, the blank before it included.
-        end = next.position
-        this.#pending = puts.slice(count)
-        puts = puts.slice(0, count)
-      }
-    }
-    if (puts === this.#pending) this.#pending = []
-    const runs: Run[] = []
-    for (const piece of this.tail.pieces(this.#pendingStart, end)) {
-      const segment = this.#parts.segments.startOf(piece.position)
-      const last = runs.at(-1)
-      if (last !== undefined && last.segment === segment) last.buffers.push(piece.bytes)
-      else runs.push({ segment, position: piece.position, buffers: [piece.bytes] })
-    }
-    const start = this.#pendingStart
-    this.#pendingStart = end
-    return {
-      start,
-      end,
-      puts,
-      runs,
-      startedAtMs: this.#parts.clock.monotonicMs(),
-      isWritten: false,
-      isAnswered: false,
-    }
-  }
-
-  /** How many of the waiting puts go into the next batch. Puts of one group stay together. */
-  #batchCount(): number {
-    const limit = Math.min(this.#pending.length, BATCH_PUTS_MAX)
-    let count = 1
-    while (count < limit) {
-      const put = this.#pending[count]
-      if (put === undefined || put.position + put.sizeBytes - this.#pendingStart > BATCH_BYTES_MAX) break
-      count++
-    }
-    while (count < this.#pending.length && this.#pending[count]?.answer === this.#pending[count - 1]?.answer)
-      count++
-    return count
   }
 
   #writeRun(batch: Batch, index: number): void {
@@ -288,11 +184,10 @@ export class CommitLog {
 
   #onAcknowledged(batch: Batch): void {
     this.#inFlight = undefined
-    this.#acknowledged = batch.end
     // The next write starts first, so that the disk works while these puts are answered.
     this.#startBatch()
     this.#events.acknowledged(batch)
-    this.tail.shrink(this.#acknowledged)
+    this.#parts.appender.tail.shrink(batch.end)
   }
 
   /** The store stopped while the batch was under way: whether it is stored is unknown. */
@@ -317,26 +212,17 @@ export class CommitLog {
     this.#refusal = `the commit log cannot be written (${error.message}); it is tried again every second`
     this.#inFlight = undefined
     this.#repair = { atMs: this.#parts.clock.monotonicMs() + REPAIR_PAUSE_MS, isRunning: false }
-    this.#rollBack(
-      batch.start,
-      [...batch.puts, ...this.#pending],
-      new StoreError('unavailable', this.#refusal),
-    )
+    const waiting = this.#parts.appender.rollBack(batch.start, batch.rollingStart)
+    this.#refuse([...batch.puts, ...waiting], new StoreError('unavailable', this.#refusal))
   }
 
   /** What waits behind a batch that does not come back is given up: it left nothing behind yet. */
   #refuseWaiting(batch: Batch): void {
     const waited = `waited more than ${this.#options.syncFlushTimeoutMs} ms for the disk; send again`
-    this.#rollBack(batch.end, this.#pending, new StoreError('busy', waited))
+    this.#refuse(this.#parts.appender.rollBack(batch.end, batch.rolling), new StoreError('busy', waited))
   }
 
-  #rollBack(position: LogPosition, puts: readonly PendingPut[], error: StoreError): void {
-    const { segments } = this.#parts
-    this.#pending = []
-    this.#end = position
-    this.#pendingStart = position
-    this.#segmentEnd = logPosition(segments.startOf(position) + segments.sizeBytes)
-    this.tail.cut(position)
+  #refuse(puts: readonly PendingPut[], error: StoreError): void {
     this.#events.refused(puts)
     refuse(puts, error)
     this.#settle()
@@ -347,22 +233,23 @@ export class CommitLog {
     const repair = this.#repair
     if (repair === undefined || this.#failure !== undefined) return
     repair.isRunning = true
-    this.#parts.segments.clearFrom(this.#end).then(
+    const { end } = this.#parts.appender
+    this.#parts.segments.clearFrom(end).then(
       () => {
         this.#repair = undefined
         this.#refusal = undefined
-        this.#parts.log.info('store.write-resumed', { position: this.#end })
+        this.#parts.log.info('store.write-resumed', { position: end })
       },
       (error: Error) => {
         repair.isRunning = false
         repair.atMs = this.#parts.clock.monotonicMs() + REPAIR_PAUSE_MS
-        this.#parts.log.warn('store.repair-failed', { position: this.#end, error: error.message })
+        this.#parts.log.warn('store.repair-failed', { position: end, error: error.message })
       },
     )
   }
 
   #settle(): void {
-    if (this.#inFlight !== undefined || this.#pending.length > 0 || this.#idle.length === 0) return
+    if (this.#inFlight !== undefined || !this.#parts.appender.isEmpty || this.#idle.length === 0) return
     const waiting = this.#idle
     this.#idle = []
     for (const resolve of waiting) resolve()

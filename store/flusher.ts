@@ -1,8 +1,7 @@
 import type { Clock } from '../base/clock.ts'
-import { type LogPosition, logPosition } from '../base/units.ts'
+import type { LogPosition } from '../base/units.ts'
 import type { Batch } from './batch.ts'
 import type { DiskFile } from './disk.ts'
-import type { LogSums } from './log-sums.ts'
 import type { Segments } from './segments.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -20,13 +19,15 @@ export interface FlusherOptions {
 export class Flusher {
   readonly #options: FlusherOptions
   readonly #segments: Segments
-  readonly #sums: LogSums
   readonly #watermark: Watermark
   readonly #clock: Clock
   readonly #epoch: number
+  readonly #chain: number
   /** Files with writes that no datasync covers yet. */
   #dirty = new Map<LogPosition, DiskFile>()
   #written: LogPosition
+  /** Rolling CRC of the log below it. */
+  #rolling: number
   #flushed: LogPosition
   #isSyncing = false
   #afterSync: (() => void)[] = []
@@ -37,14 +38,22 @@ export class Flusher {
   constructor(
     start: LogPosition,
     options: FlusherOptions,
-    parts: { segments: Segments; sums: LogSums; watermark: Watermark; clock: Clock; epoch: number },
+    parts: {
+      segments: Segments
+      rolling: number
+      watermark: Watermark
+      clock: Clock
+      epoch: number
+      chain: number
+    },
   ) {
     this.#options = options
     this.#segments = parts.segments
-    this.#sums = parts.sums
+    this.#rolling = parts.rolling
     this.#watermark = parts.watermark
     this.#clock = parts.clock
     this.#epoch = parts.epoch
+    this.#chain = parts.chain
     this.#written = start
     this.#flushed = start
     this.#lastSyncMs = parts.clock.monotonicMs()
@@ -59,17 +68,10 @@ export class Flusher {
     this.#dirty.set(segment, file)
   }
 
-  /** A whole batch is written: its bytes enter the sums. */
+  /** A whole batch is written. */
   advance(batch: Batch): void {
-    for (const run of batch.runs) {
-      let position: number = run.position
-      for (const bytes of run.buffers) {
-        this.#sums.add(logPosition(position), bytes)
-        position += bytes.length
-      }
-    }
-    if (batch.end > this.#sums.position) this.#sums.skipTo(batch.end)
     this.#written = batch.end
+    this.#rolling = batch.rolling
   }
 
   /** Makes durable what is written now. Never called while another sync runs. */
@@ -77,7 +79,7 @@ export class Flusher {
     this.#isSyncing = true
     this.#lastSyncMs = this.#clock.monotonicMs()
     const target = this.#written
-    const hash = this.#sums.hash
+    const hash = this.#rolling
     const files = [...this.#dirty.values()]
     this.#dirty = new Map()
     const finish = (error: Error | undefined): void => {
@@ -89,7 +91,7 @@ export class Flusher {
       for (const resume of waiting) resume()
     }
     const onSynced = (): void => {
-      this.#watermark.want({ position: target, epoch: this.#epoch, hash })
+      this.#watermark.want({ position: target, epoch: this.#epoch, chain: this.#chain, hash })
       if (this.#options.watermark === 'exact') this.#watermark.write(finish)
       else finish(undefined)
     }

@@ -30,8 +30,9 @@ const PREVIOUS_AT = 16
 const PAGE_SLOTS = 1024
 const PAGE_BYTES = PAGE_SLOTS * SLOT_BYTES
 const SECONDS_MAX = 0x7fffffff
-/** Slots per step of a repair. */
-const REPAIR_SLOTS = 64 * PAGE_SLOTS
+/** Entries read and pages written per step of a repair. */
+const REPAIR_ENTRIES = 64 * 1024
+const REPAIR_PAGES = 64
 /** Bytes copied for one write of slot pages: bounds memory and the length of a step. */
 const SLOT_WRITE_BYTES = 256 * 1024
 
@@ -237,43 +238,62 @@ export class IndexFile {
   }
 
   /**
-   * After a crash slots may lead to entries beyond the count, which are added again: leads them back to what counts, through
-   * the entries themselves where they are sound, and makes that durable before anything is overwritten.
+   * After a crash: the entries below the count are whole, but a flush that was cut short may have left any of the slots torn or
+   * leading beyond the count. Then all slots are made again from the entries, durably, before anything is overwritten.
+   * A flush writes entries before slots; so when none stands behind the count, the slots were left alone.
    */
-  async repair(): Promise<void> {
-    for (let first = 0; first < this.#sizes.slots; first += REPAIR_SLOTS) {
-      const slots = await this.#readSlots(first, REPAIR_SLOTS)
-      let isChanged = false
-      for (let at = 0; at < slots.length; at += SLOT_BYTES) {
-        const number = slots.readInt32BE(at)
-        if (number >= 0 && number < this.#count) continue
-        slots.writeInt32BE(await this.#olderThanCount(number, first + at / SLOT_BYTES), at)
-        isChanged = true
-      }
-      if (isChanged)
-        await this.#files.use(this.#path, (open) =>
-          writeAll(open, [slots], HEADER_BYTES + first * SLOT_BYTES),
-        )
-    }
+  async repair(isTrusted: boolean): Promise<void> {
+    if (isTrusted && (await this.#isUntouched())) return
+    this.#pages.clear()
+    this.#slotCount = 0
+    for (let first = 1; first < this.#count; first += REPAIR_ENTRIES)
+      this.#takeSlots(await this.#readEntries(first, Math.min(REPAIR_ENTRIES, this.#count - first)), first)
+    const pages = Math.ceil(this.#sizes.slots / PAGE_SLOTS)
     await this.#files.use(this.#path, async (open) => {
+      for (let first = 0; first < pages; first += REPAIR_PAGES) {
+        const run: Buffer[] = []
+        for (let page = first; page < Math.min(pages, first + REPAIR_PAGES); page++)
+          run.push(this.#pages.get(page) ?? this.#emptyPage(page))
+        await writeAll(open, run, HEADER_BYTES + first * PAGE_BYTES)
+      }
       await writeAll(open, [this.#header()], 0)
       await datasync(open)
     })
+    this.#pages.clear()
   }
 
-  async #olderThanCount(start: number, slot: number): Promise<number> {
-    const entry = Buffer.alloc(ENTRY_BYTES)
-    let number = Math.max(0, start)
-    while (number >= this.#count) {
-      if (number >= this.#sizes.entries) return 0
-      const at = this.#entryAt(number)
-      await this.#files.use(this.#path, (open) => open.read(entry, 0, ENTRY_BYTES, at))
-      const previous = entry.readInt32BE(PREVIOUS_AT)
-      const hash = entry.readInt32BE(0)
-      if (hash < 0 || hash % this.#sizes.slots !== slot || previous < 0 || previous >= number) return 0
-      number = previous
+  async #isUntouched(): Promise<boolean> {
+    if (this.room <= 0) return true
+    const next = await this.#readEntries(this.#count, 1)
+    return next.every((byte) => byte === 0)
+  }
+
+  #takeSlots(entries: Buffer, first: number): void {
+    for (let at = 0, number = first; at < entries.length; at += ENTRY_BYTES, number++) {
+      const hash = entries.readInt32BE(at)
+      // Zeros: an entry that another broker did not bring to disk.
+      if (hash < 0 || (hash === 0 && readLong(entries, at + 4) === 0 && number > 1)) continue
+      const slot = hash % this.#sizes.slots
+      const page = Math.floor(slot / PAGE_SLOTS)
+      let slots = this.#pages.get(page)
+      if (slots === undefined) {
+        slots = this.#emptyPage(page)
+        this.#pages.set(page, slots)
+      }
+      const slotAt = (slot % PAGE_SLOTS) * SLOT_BYTES
+      if (slots.readInt32BE(slotAt) === 0) this.#slotCount++
+      slots.writeInt32BE(number, slotAt)
     }
-    return number
+  }
+
+  #emptyPage(page: number): Buffer {
+    return Buffer.alloc(Math.min(PAGE_SLOTS, this.#sizes.slots - page * PAGE_SLOTS) * SLOT_BYTES)
+  }
+
+  async #readEntries(first: number, count: number): Promise<Buffer> {
+    const bytes = Buffer.alloc(count * ENTRY_BYTES)
+    await this.#files.use(this.#path, (open) => open.read(bytes, 0, bytes.length, this.#entryAt(first)))
+    return bytes
   }
 
   async #readSlots(first: number, count: number): Promise<Buffer> {

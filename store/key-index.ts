@@ -34,6 +34,8 @@ export class KeyIndex {
   /** Positions below are in files already, but for the gaps. */
   readonly #covered: number
   readonly #gaps: readonly Gap[]
+  /** Names of files that do not count; they go when what they held is in other files. */
+  #doomed: readonly string[]
   #hashes: number[] = []
   #positions: number[] = []
   #times: number[] = []
@@ -43,8 +45,15 @@ export class KeyIndex {
   #lastTime: number
   #busy: Promise<unknown> = Promise.resolve()
 
-  private constructor(parts: KeyIndexParts, files: IndexFile[], covered: number, gaps: readonly Gap[]) {
+  private constructor(
+    parts: KeyIndexParts,
+    files: IndexFile[],
+    covered: number,
+    gaps: readonly Gap[],
+    doomed: readonly string[],
+  ) {
     this.#parts = parts
+    this.#doomed = doomed
     this.#filesOldestFirst = files
     this.#covered = covered
     this.#gaps = gaps
@@ -75,23 +84,37 @@ export class KeyIndex {
       else gaps.push({ from: state.beginPosition, to: state.endPosition })
     }
     const last = files.at(-1)
-    if (!isClean && last !== undefined) await last.repair()
-    return new KeyIndex(parts, files, covered, gaps)
+    if (!isClean && last !== undefined) await last.repair(true)
+    return new KeyIndex(parts, files, covered, gaps, [])
   }
 
   /** As another broker left it: files that may hold more than its checkpoint vouches for go (IndexService.load). */
   static async adopt(parts: KeyIndexParts, indexTime: Timestamp, isClean: boolean): Promise<KeyIndex> {
     const files: IndexFile[] = []
+    const gaps: Gap[] = []
+    const doomed: string[] = []
     for (const name of await indexNames(parts.disk)) {
       const file = await IndexFile.load(parts.files, parts.sizes, name)
-      if (file === undefined) await removeFile(parts, name, 'not of the configured size')
-      else if (!isClean && file.state.endTime > indexTime)
-        await removeFile(parts, name, 'beyond the checkpoint')
-      else files.push(file)
+      if (file === undefined) doomed.push(name)
+      else if (!isClean && file.state.endTime > indexTime) {
+        gaps.push({ from: file.state.beginPosition, to: file.state.endPosition })
+        doomed.push(name)
+      } else files.push(file)
     }
     const last = files.at(-1)
-    if (!isClean && last !== undefined) await last.repair()
-    return new KeyIndex(parts, files, last === undefined ? 0 : last.state.endPosition + 1, [])
+    if (!isClean && last !== undefined) await last.repair(false)
+    return new KeyIndex(parts, files, last === undefined ? 0 : last.state.endPosition + 1, gaps, doomed)
+  }
+
+  /** After a checkpoint that holds what was in them. Rejects with DiskError. */
+  async removeDoomed(): Promise<void> {
+    for (const name of this.#doomed) await removeFile(this.#parts, name, 'beyond its checkpoint')
+    this.#doomed = []
+  }
+
+  /** Where files are lost that the log can fill again; undefined when none is. */
+  get gapStart(): number | undefined {
+    return this.#gaps.length === 0 ? undefined : Math.min(...this.#gaps.map((gap) => gap.from))
   }
 
   /** Everything from here on has to be dispatched again. */
@@ -145,7 +168,7 @@ export class KeyIndex {
       await file?.commit()
       file?.forgetPages()
       const { disk, files, sizes } = this.#parts
-      file = await IndexFile.create(disk, files, sizes, nameAfter(file?.name, now))
+      file = await IndexFile.create(disk, files, sizes, nameAfter([file?.name ?? '', ...this.#doomed], now))
       this.#filesOldestFirst.push(file)
     }
     const from = this.#moved
@@ -225,8 +248,8 @@ async function removeFile(parts: KeyIndexParts, name: string, why: string | unde
 }
 
 /** The time as RocketMQ writes it (in UTC), but always behind the last name: order of names is order of files. */
-function nameAfter(last: string | undefined, now: Timestamp): string {
+function nameAfter(names: readonly string[], now: Timestamp): string {
+  const last = names.toSorted().at(-1) ?? ''
   const name = new Date(now).toISOString().replace(/\D/g, '').slice(0, 17)
-  if (last === undefined || name > last) return name
-  return String(BigInt(last) + 1n)
+  return name > last ? name : String(BigInt(last) + 1n)
 }

@@ -1,25 +1,34 @@
+import { crc32 } from '../base/crc32.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 import { BLANK_BYTES, positionAt, verifyRecord } from '../message/record.ts'
-import type { LogSums } from './log-sums.ts'
+import { sealAt } from './seal.ts'
 import type { Segments } from './segments.ts'
 
 const READ_BYTES = 4 * 1024 * 1024
+/** Far beyond the largest batch: a log that goes on without a seal for so long is not ours. */
+const UNSEALED_BYTES_MAX = 256 * 1024 * 1024
 
 export interface ScanEnd {
-  /** One past the last sound record. */
+  /** Where the log ends: behind the last sound record, or behind the last seal that fits where seals count. */
   readonly end: LogPosition
-  /** What stands there instead of a record: undefined when the log simply ends (zeros, or no further file). */
+  /** Rolling CRC of the log below the end. */
+  readonly rolling: number
+  /** What stands there instead: undefined when the log simply ends (zeros, or no further file). */
   readonly damage: string | undefined
 }
 
 export interface ScanOptions {
   readonly recordBytesMax: number
-  /** Bytes of the log as they are read, complete and in order, for the sums. */
-  readonly sums: LogSums | undefined
-  /** Called for each sound record, in log order. The buffer is the caller's to keep. */
+  /**
+   * From this position on, where a seal ends, records count only with the seal behind them, and the rolling CRC there is
+   * this one. `rolling` undefined: seals count from the first one that is met. Undefined: another broker wrote here since,
+   * without seals.
+   */
+  readonly seals: { readonly from: LogPosition; readonly rolling: number | undefined } | undefined
+  /** Called for each record that counts, in log order. The buffer is the caller's to keep. */
   readonly onRecord: (bytes: Buffer, at: number, sizeBytes: number) => void
-  /** Called once when the scan stands at this position, with everything below in the sums. */
-  readonly mark: { readonly position: LogPosition; readonly reached: () => void } | undefined
+  /** Called when everything below the position counts, with the rolling CRC there. */
+  readonly onSeal: (position: LogPosition, rolling: number) => void
   /** Between two reads: time to bring to disk what gathered. */
   readonly pause: () => Promise<void>
 }
@@ -29,78 +38,143 @@ export interface ScanOptions {
  * pieces; a record that a piece cuts is read again with the next.
  */
 export async function scanLog(segments: Segments, from: LogPosition, options: ScanOptions): Promise<ScanEnd> {
-  let position = from
-  while (position < segments.end) {
-    const segmentEnd = segments.startOf(position) + segments.sizeBytes
-    const step = await scanSegment(segments, position, segmentEnd, options)
-    if (!step.isComplete) return { end: step.position, damage: step.damage }
-    position = logPosition(segmentEnd)
-    options.sums?.skipTo(position)
-  }
-  if (options.mark?.position === position) options.mark.reached()
-  return { end: position, damage: undefined }
-}
-
-interface SegmentScan {
-  readonly position: LogPosition
-  /** A blank led to the end of the segment. */
-  readonly isComplete: boolean
-  readonly damage: string | undefined
-}
-
-async function scanSegment(
-  segments: Segments,
-  from: LogPosition,
-  segmentEnd: number,
-  options: ScanOptions,
-): Promise<SegmentScan> {
-  let position = from
-  let wanted = READ_BYTES
-  while (position < segmentEnd) {
-    const bytes = await segments.read(position, Math.min(wanted, segmentEnd - position))
-    const piece = scanPiece(bytes, position, segmentEnd, options)
-    position = piece.position
-    await options.pause()
-    if (piece.kind === 'more' && piece.wanted <= segmentEnd - position && piece.wanted > 0) {
-      if (bytes.length < Math.min(wanted, segmentEnd - position)) break
-      wanted = Math.max(READ_BYTES, piece.wanted)
-      continue
+  const scan = new Scan(from, options)
+  while (scan.position < segments.end && !scan.isOver) {
+    const segmentEnd = segments.startOf(scan.position) + segments.sizeBytes
+    let wanted = READ_BYTES
+    while (scan.position < segmentEnd && !scan.isOver) {
+      const length = Math.min(wanted, segmentEnd - scan.position)
+      const bytes = await segments.read(scan.position, length)
+      wanted = Math.max(
+        READ_BYTES,
+        scan.piece(bytes, segmentEnd, bytes.length === segmentEnd - scan.position),
+      )
+      if (bytes.length < length) scan.stop(undefined)
+      await options.pause()
     }
-    if (piece.kind === 'blank')
-      return { position: logPosition(segmentEnd), isComplete: true, damage: undefined }
-    return { position, isComplete: false, damage: piece.damage }
   }
-  return { position, isComplete: false, damage: undefined }
+  return scan.end()
 }
 
-interface Piece {
-  readonly kind: 'more' | 'blank' | 'end'
-  readonly position: LogPosition
-  readonly wanted: number
-  readonly damage: string | undefined
-}
+class Scan {
+  readonly #options: ScanOptions
+  #position: LogPosition
+  /** Everything below counts. */
+  #confirmed: LogPosition
+  #rolling: number
+  /** Rolling CRC of everything up to the position, confirmed or not; undefined until the first seal when nothing tells it. */
+  #rollingNow: number | undefined
+  #waiting: { readonly bytes: Buffer; readonly at: number; readonly sizeBytes: number }[] = []
+  #damage: string | undefined
+  #isOver = false
 
-function scanPiece(bytes: Buffer, start: LogPosition, segmentEnd: number, options: ScanOptions): Piece {
-  const limits = { maxSizeBytes: options.recordBytesMax }
-  let at = 0
-  const stop = (kind: Piece['kind'], wanted: number, damage: string | undefined): Piece => {
-    return { kind, position: logPosition(start + at), wanted, damage }
+  constructor(from: LogPosition, options: ScanOptions) {
+    this.#options = options
+    this.#position = from
+    this.#confirmed = from
+    const { seals } = options
+    this.#rollingNow = seals?.rolling
+    this.#rolling = seals?.rolling ?? 0
   }
-  for (;;) {
-    if (options.mark?.position === start + at) options.mark.reached()
-    const check = verifyRecord(bytes, at, bytes.length, limits)
-    if (check.kind === 'incomplete') return stop('more', check.neededBytes, undefined)
-    if (check.kind === 'bad') return stop('end', 0, isZero(bytes, at) ? undefined : check.reason)
-    if (check.kind === 'blank') {
-      if (start + at + check.sizeBytes !== segmentEnd)
-        return stop('end', 0, 'a blank that does not end its file')
-      options.sums?.add(logPosition(start + at), bytes.subarray(at, at + BLANK_BYTES))
-      return stop('blank', 0, undefined)
+
+  get position(): LogPosition {
+    return this.#position
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Takes in the bytes at the position. Returns how many it wants to see of what comes next. */
+  piece(bytes: Buffer, segmentEnd: number, isLast: boolean): number {
+    const limits = { maxSizeBytes: this.#options.recordBytesMax }
+    let at = 0
+    while (!this.#isOver) {
+      const check = verifyRecord(bytes, at, bytes.length, limits)
+      if (check.kind === 'incomplete') {
+        if (isLast || check.neededBytes > segmentEnd - this.#position)
+          this.stop('a record that its file cuts off')
+        return check.neededBytes
+      }
+      if (check.kind === 'bad') this.stop(isZero(bytes, at) ? undefined : check.reason)
+      else if (check.kind === 'blank') {
+        this.#blank(bytes, at, check.sizeBytes, segmentEnd)
+        return 0
+      } else {
+        this.#record(bytes, at, check.sizeBytes)
+        at += check.sizeBytes
+      }
     }
-    if (positionAt(bytes, at) !== start + at) return stop('end', 0, 'the record names another position')
-    options.sums?.add(logPosition(start + at), bytes.subarray(at, at + check.sizeBytes))
-    options.onRecord(bytes, at, check.sizeBytes)
-    at += check.sizeBytes
+    return 0
+  }
+
+  stop(damage: string | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#damage = damage
+  }
+
+  end(): ScanEnd {
+    const isCut = this.#confirmed < this.#position
+    return {
+      end: this.#confirmed,
+      rolling: this.#rolling,
+      damage: this.#damage ?? (isCut ? 'records without the seal that ends a write' : undefined),
+    }
+  }
+
+  #blank(bytes: Buffer, at: number, sizeBytes: number, segmentEnd: number): void {
+    if (this.#position + sizeBytes !== segmentEnd) {
+      this.stop('a blank that does not end its file')
+      return
+    }
+    const isSealed = this.#areSealed
+    if (isSealed) this.#roll(bytes.subarray(at, at + BLANK_BYTES))
+    this.#position = logPosition(segmentEnd)
+    if (!isSealed) this.#confirm()
+  }
+
+  #record(bytes: Buffer, at: number, sizeBytes: number): void {
+    if (positionAt(bytes, at) !== this.#position) {
+      this.stop('the record names another position')
+      return
+    }
+    const isSealed = this.#areSealed
+    const seal = this.#options.seals === undefined ? undefined : sealAt(bytes, at)
+    if (isSealed && seal !== undefined && seal !== this.#rollingNow) {
+      this.stop('the seal of a write does not fit its bytes')
+      return
+    }
+    if (this.#position - this.#confirmed > UNSEALED_BYTES_MAX) {
+      this.stop('no seal for longer than any write is')
+      return
+    }
+    if (seal === undefined) this.#waiting.push({ bytes, at, sizeBytes })
+    else this.#rollingNow ??= seal
+    if (this.#rollingNow !== undefined && this.#isBeyondStart) this.#roll(bytes.subarray(at, at + sizeBytes))
+    this.#position = logPosition(this.#position + sizeBytes)
+    if (seal !== undefined || !isSealed) this.#confirm()
+  }
+
+  get #isBeyondStart(): boolean {
+    return this.#position >= (this.#options.seals?.from ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Seals count at the position. */
+  get #areSealed(): boolean {
+    return this.#isBeyondStart && this.#rollingNow !== undefined
+  }
+
+  #roll(bytes: Buffer): void {
+    this.#rollingNow = crc32(bytes, this.#rollingNow)
+  }
+
+  #confirm(): void {
+    for (const { bytes, at, sizeBytes } of this.#waiting) this.#options.onRecord(bytes, at, sizeBytes)
+    this.#waiting = []
+    this.#confirmed = this.#position
+    this.#rolling = this.#rollingNow ?? 0
+    this.#options.onSeal(this.#confirmed, this.#rolling)
   }
 }
 

@@ -159,11 +159,11 @@ class MessageStore implements Store {
   }
 
   status(): StoreStatus {
-    const { log, flusher, pump, queues, puts, retention } = this.#parts
+    const { appender, log, flusher, pump, queues, puts, retention } = this.#parts
     const { refusal } = puts
     return {
       minPosition: this.#logStart(),
-      maxPosition: log.end,
+      maxPosition: appender.end,
       writtenPosition: log.written,
       flushedPosition: flusher.flushed,
       dispatchedPosition: pump.position,

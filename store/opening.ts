@@ -10,8 +10,7 @@ import type { Disk } from './disk.ts'
 import { FIRST_EPOCH, readEpochs, writeEpochs, writeIdentity } from './identity.ts'
 import type { KeyIndex } from './key-index.ts'
 import { COMMIT_LOG_FOLDER, CONFIG_FOLDER, INDEX_FOLDER, QUEUE_FOLDER, SIDE_FOLDER } from './layout.ts'
-import { type ScanEnd, scanLog } from './log-scan.ts'
-import { LogSums, type SumState } from './log-sums.ts'
+import { type ScanEnd, type ScanOptions, scanLog } from './log-scan.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { StoreOptions } from './options.ts'
 import { Pump } from './pump.ts'
@@ -19,6 +18,7 @@ import { RECORD_OVERHEAD_BYTES } from './puts.ts'
 import { QueueFiles } from './queue-files.ts'
 import { QueueTable } from './queue-table.ts'
 import {
+  chainOf,
   type Examined,
   examine,
   judgeEnd,
@@ -68,7 +68,7 @@ export interface Recovered {
   readonly end: LogPosition
   readonly watermark: Watermark
   readonly epoch: number
-  readonly sums: LogSums
+  readonly chain: number
   readonly pump: Pump
   readonly index: KeyIndex | undefined
 }
@@ -131,13 +131,13 @@ export async function recover(base: Base): Promise<Recovered> {
     index: index === undefined ? undefined : (hash, position, time) => index.add(hash, position, time),
     apply: (note, position) => applyChange(base, note, position, queuesFrom),
   })
-  const sums = new LogSums(sumState(run, segments, from), segments.sizeBytes, () => undefined)
   const replay = new Replay(queues, pump, log, queuesFrom)
-  const found = await readTail(base, { run, from, sums, index, replay })
+  const found = await readTail(base, { run, from, index, replay })
   const kept = await settleEnd(disk, segments, run, found)
-  pump.resume(found.end, stateTimes(run).storeTime)
+  pump.resume(found.end, found.rolling, stateTimes(run).storeTime)
   tables.caughtUp()
-  const epoch = await markStart(base, examined, watermark, sums, found.end)
+  const chain = chainOf(run, examined.mark)
+  const epoch = await markStart(base, examined, found, chain)
   log.info('store.opened', {
     run: run.kind,
     wasClean: run.kind === 'new' || run.isClean,
@@ -152,7 +152,7 @@ export async function recover(base: Base): Promise<Recovered> {
     queues: queues.queueCount,
     ms: Math.round(clock.monotonicMs() - beganAtMs),
   })
-  return { run, end: found.end, watermark, epoch, sums, pump, index }
+  return { run, end: found.end, watermark, epoch, chain, pump, index }
 }
 
 /** A change record on its way through the pump, new or replayed. */
@@ -167,68 +167,64 @@ function applyChange(base: Base, note: ChangeNote, position: LogPosition, queues
   base.queues.confirmDrop(deleted)
 }
 
-/** Sums go on where the state file has them; otherwise a new chain begins with the block that replay begins in. */
-function sumState(run: LastRun, segments: Segments, from: LogPosition): SumState {
-  if (run.kind === 'own') return run.state.sums
-  return { blockStart: LogSums.blockStart(from, segments.sizeBytes), chain: 0 }
-}
-
 interface TailRead {
   readonly run: LastRun
   readonly from: LogPosition
-  readonly sums: LogSums
   readonly index: KeyIndex | undefined
   readonly replay: Replay
 }
 
 /** Reads the log from where something may be missing to its end, and judges that end. */
-async function readTail(base: Base, tail: TailRead): Promise<ScanEnd> {
+async function readTail(base: Base, { run, from, index, replay }: TailRead): Promise<ScanEnd> {
   const { segments, parts } = base
-  const { run, from, sums, index } = tail
   const mark = run.kind === 'new' ? undefined : run.mark
-  let hashAtMark: number | undefined
-  // The block in which replay begins enters the sums from its start.
-  if (sums.position < from) {
-    const before = await segments.read(sums.position, from - sums.position)
-    sums.add(sums.position, before)
-  }
   const limit = logPosition(mark?.position ?? from)
+  let hashAtMark = hashBefore(run)
   const found = await scanLog(segments, from, {
     recordBytesMax: parts.options.maxMessageSizeBytes + RECORD_OVERHEAD_BYTES,
-    sums,
-    onRecord: (bytes, at, size) => tail.replay.record(bytes, at, size),
-    mark:
-      run.kind === 'own'
-        ? {
-            position: run.mark.position,
-            reached: () => {
-              hashAtMark = sums.hash
-            },
-          }
-        : undefined,
+    seals: sealsOf(run, from),
+    onRecord: (bytes, at, size) => replay.record(bytes, at, size),
+    onSeal: (position, rolling) => {
+      if (position === mark?.position) hashAtMark ??= rolling
+    },
     pause: async () => {
       if (index !== undefined && index.pendingCount > REPLAY_INDEX_MAX)
         await index.flush(limit, parts.clock.now())
     },
   })
-  judgeEnd(mark, found, hashAtMark)
+  if (run.kind === 'own') judgeEnd(run.mark, found, hashAtMark)
+  else if (mark !== undefined) judgeEnd(mark, found, mark.hash)
   return found
+}
+
+/** The hash that the mark should have, as far as it is known before the log is read. */
+function hashBefore(run: LastRun): number | undefined {
+  if (run.kind !== 'own') return undefined
+  // Taking the log over was interrupted: the mark counts in a chain that never got a state file.
+  if (run.mark.chain !== run.state.chain) return run.mark.hash
+  return run.state.position === run.mark.position ? run.state.rolling : undefined
+}
+
+/** What vouches for the records, see seal.ts. */
+function sealsOf(run: LastRun, from: LogPosition): ScanOptions['seals'] {
+  if (run.kind === 'own') return { from: run.state.position, rolling: run.state.rolling }
+  // A new log begins with its first batch; ours without a state file tells with its first seal.
+  return run.kind === 'adopted' && run.isForeign ? undefined : { from, rolling: undefined }
 }
 
 /** First things in a new or taken-over store; the identity comes last but for the state, as it says that all is set up. */
 async function markStart(
   base: Base,
   examined: Examined,
-  watermark: Watermark,
-  sums: LogSums,
-  end: LogPosition,
+  { end, rolling }: ScanEnd,
+  chain: number,
 ): Promise<number> {
   const { disk, options } = base.parts
+  const { watermark } = examined
   if (base.segments.first === undefined) await base.segments.prepare(end)
-  sums.skipTo(end)
   const epochs = (await readEpochs(disk)) ?? [{ epoch: FIRST_EPOCH, start: base.segments.first ?? end }]
   const epoch = epochs.at(-1)?.epoch ?? FIRST_EPOCH
-  watermark.want({ position: end, epoch, hash: sums.hash })
+  watermark.want({ position: end, epoch, chain, hash: rolling })
   await new Promise<void>((resolve, reject) =>
     watermark.write((error) => (error === undefined ? resolve() : reject(error))),
   )

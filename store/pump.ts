@@ -42,6 +42,7 @@ export class Pump {
   #listeners: readonly ((arrival: Arrival) => void)[] = []
   readonly #named = new Map<string, (arrival: Arrival) => void>()
   #position: LogPosition
+  #rolling = 0
   #lastStoreTimestamp = timestamp(0)
 
   constructor(start: LogPosition, parts: PumpParts) {
@@ -52,6 +53,11 @@ export class Pump {
   /** Everything below is readable. */
   get position(): LogPosition {
     return this.#position
+  }
+
+  /** Rolling CRC of the log below the position (seal.ts). */
+  get rolling(): number {
+    return this.#rolling
   }
 
   /** The newest store time seen: retention and the checkpoint go by it. */
@@ -67,12 +73,14 @@ export class Pump {
   dispatch(batch: Batch): void {
     for (const put of batch.puts) this.record(put, hasQueueOffset(put.sysFlag))
     this.#position = batch.end
+    this.#rolling = batch.rolling
     for (const put of batch.puts) if (!batch.isAnswered) put.answer.stored(put, 'ok')
   }
 
-  /** For recovery: where the log ends, and the newest store time below it. */
-  resume(position: LogPosition, storeTime: Timestamp): void {
+  /** For recovery: where the log ends, its rolling CRC, and the newest store time below it. */
+  resume(position: LogPosition, rolling: number, storeTime: Timestamp): void {
     this.#position = position
+    this.#rolling = rolling
     if (storeTime > this.#lastStoreTimestamp) this.#lastStoreTimestamp = storeTime
   }
 

@@ -3,6 +3,7 @@ import { type LogPosition, queueOffset } from '../base/units.ts'
 import type { NewMessage } from '../message/message.ts'
 import { BLANK_BYTES, encodeRecord, PROPERTIES_MAX_BYTES, recordSize } from '../message/record.ts'
 import { hasQueueOffset } from '../message/sys-flag.ts'
+import type { Appender } from './appender.ts'
 import type { Answer, ChangeNote, PendingPut } from './batch.ts'
 import type { CommitLog } from './commit-log.ts'
 import { isStorableTopic } from './layout.ts'
@@ -19,6 +20,7 @@ export interface PutLimits {
 
 /** Checks, places and encodes messages into the log: what a put does before it waits. */
 export class Puts {
+  readonly #appender: Appender
   readonly #log: CommitLog
   readonly #queues: QueueTable
   readonly #clock: Clock
@@ -29,12 +31,14 @@ export class Puts {
   readonly #goodTopics = new Set<string>()
 
   constructor(
+    appender: Appender,
     log: CommitLog,
     queues: QueueTable,
     clock: Clock,
     limits: PutLimits,
     gate: () => StoreError | undefined,
   ) {
+    this.#appender = appender
     this.#log = log
     this.#queues = queues
     this.#clock = clock
@@ -57,7 +61,9 @@ export class Puts {
     if (messages.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
       const answer = new GroupAnswer(messages.length, resolve, reject)
+      this.#appender.hold()
       for (const message of messages) this.#append(message, answer, undefined, false)
+      this.#appender.release()
     })
   }
 
@@ -101,7 +107,7 @@ export class Puts {
 
   #append(message: NewMessage, answer: Answer, change: ChangeNote | undefined, skipsSync: boolean): void {
     const sizeBytes = recordSize(message)
-    const position: LogPosition = this.#log.place(sizeBytes)
+    const position: LogPosition = this.#appender.place(sizeBytes)
     const queue = this.#queues.queue(this.#queues.topic(message.topic), message.queueId)
     const isQueued = hasQueueOffset(message.sysFlag)
     const put: PendingPut = {
@@ -116,10 +122,11 @@ export class Puts {
       skipsSync,
       answer,
     }
-    const chunk = this.#log.reserve(sizeBytes)
+    const chunk = this.#appender.reserve(sizeBytes)
     encodeRecord(message, chunk.bytes, chunk.used, put)
     if (isQueued) queue.nextOffset++
-    this.#log.add(chunk, put)
+    this.#appender.add(chunk, put)
+    this.#log.schedule()
   }
 }
 

@@ -1,4 +1,3 @@
-import { logPosition } from '../base/units.ts'
 import { ConsumeQueue, newTopic, type Topic } from './consume-queue.ts'
 import { QUEUE_FOLDER, topicFolder } from './layout.ts'
 
@@ -8,8 +7,6 @@ export class QueueTable {
   #dirty: ConsumeQueue[] = []
   /** Folders of topics and queues that are gone, to be deleted before anything new is written below them. */
   readonly #removals = new Set<string>()
-  /** First offsets of the queues are those for a log that begins here. */
-  minimaFor = logPosition(0)
   #serial = 0
   #queueCount = 0
 

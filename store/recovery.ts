@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts'
 import { type LogPosition, logPosition, type Timestamp, timestamp } from '../base/units.ts'
+import { MAGIC_V1, MAGIC_V2, magicAt, positionAt, RECORD_MIN_BYTES } from '../message/record.ts'
 import { adoptionStart, adoptQueues } from './adoption.ts'
 import { type Checkpoint, findAbort, readCheckpoint } from './checkpoint.ts'
 import type { Disk } from './disk.ts'
@@ -41,6 +42,8 @@ export type LastRun =
 export interface Examined {
   readonly identity: Identity | undefined
   readonly watermark: Watermark
+  /** As it was found, whoever wrote here since. */
+  readonly mark: Mark | undefined
   readonly run: LastRun
 }
 
@@ -67,7 +70,7 @@ export async function examine(parts: ExamineParts): Promise<Examined> {
   const { watermark, mark, isDamaged } = await Watermark.open(disk)
   const run = await lastRun(parts, identity, mark, isDamaged)
   checkSizes(segments, sizes, run)
-  return { identity, watermark, run }
+  return { identity, watermark, mark, run }
 }
 
 async function lastRun(
@@ -84,7 +87,6 @@ async function lastRun(
   const signs = {
     'checkpoint rewritten': checkpoint !== undefined && !checkpoint.isOurs,
     'abort written': abort === 'foreign',
-    'abort after a clean stop': state?.isClean === true && abort !== 'none',
   }
   const foreign = Object.entries(signs).filter(([, isSeen]) => isSeen)
   if (identity === undefined && state !== undefined)
@@ -125,6 +127,8 @@ function checkLogStart(segments: Segments, state: StoreState): void {
       'corrupt',
       `${segmentPath(state.logStart)} is missing: the log began there. Restore the file from a copy or from a replica`,
     )
+  // A deletion was under way: the files before the start are not part of the log any more.
+  if (first < state.logStart && segments.starts.includes(state.logStart)) segments.beginAt(state.logStart)
 }
 
 /** A segment may be short only where a cut was under way: beyond what the watermark vouches for. */
@@ -158,8 +162,24 @@ export async function replayStart(
   // Our own tables may lack anything, those of another broker lack nothing.
   if (!run.isForeign) return first
   const known = run.state?.position
-  if (known !== undefined && segments.starts.includes(segments.startOf(known))) return segments.startOf(known)
-  return adoptionStart(segments, run.checkpoint)
+  const from =
+    known !== undefined && segments.starts.includes(segments.startOf(known))
+      ? segments.startOf(known)
+      : await adoptionStart(segments, run.checkpoint)
+  const gap = Math.max(first, index?.gapStart ?? from)
+  const isUsable = gap < from && (gap === first || (await isRecordStart(segments, gap)))
+  return isUsable ? logPosition(gap) : from
+}
+
+/** A position out of a file of another broker is checked before it is followed. */
+async function isRecordStart(segments: Segments, position: number): Promise<boolean> {
+  const first = segments.first ?? logPosition(0)
+  if (!Number.isSafeInteger(position) || position < first || position >= segments.end) return false
+  const segmentEnd = segments.startOf(logPosition(position)) + segments.sizeBytes
+  const bytes = await segments.read(logPosition(position), Math.min(RECORD_MIN_BYTES, segmentEnd - position))
+  if (bytes.length < RECORD_MIN_BYTES) return false
+  const magic = magicAt(bytes, 0)
+  return (magic === MAGIC_V1 || magic === MAGIC_V2) && positionAt(bytes, 0) === position
 }
 
 export interface QueueParts {
@@ -180,10 +200,8 @@ export async function restoreQueues(
   if (run.kind === 'new') return from
   if (run.kind === 'adopted') {
     await adoptQueues(parts, from, logStart)
-    parts.queues.minimaFor = logStart
     return from
   }
-  parts.queues.minimaFor = run.state.minimaFor
   for (const [name, queues] of Object.entries(run.state.queues)) {
     const topic = parts.queues.topic(name)
     for (const [id, min, max, firstFile] of queues) {
@@ -219,7 +237,7 @@ export function judgeEnd(mark: Mark | undefined, found: ScanEnd, hashAtMark: num
       `the log is damaged at position ${found.end} (${found.damage ?? 'nothing is there'}), but everything below ${mark.position} was ` +
         'on disk: this is no torn write. Restore the segment from a copy or from a replica; nothing was changed',
     )
-  if (hashAtMark !== undefined && hashAtMark !== mark.hash)
+  if (hashAtMark !== mark.hash)
     throw new StoreError(
       'corrupt',
       `the log below position ${mark.position} is not what was written: its checksum differs. Restore the last segments from a ` +
@@ -250,6 +268,13 @@ export async function settleEnd(
   }
   await segments.retireWriters(found.end)
   return kept
+}
+
+/** The chain that rolling CRCs are counted in. A log that is taken over begins a new one, with a number never used here. */
+export function chainOf(run: LastRun, lastMark: Mark | undefined): number {
+  if (run.kind === 'own') return run.state.chain
+  const state = run.kind === 'new' ? undefined : run.state
+  return Math.max(state?.chain ?? 0, lastMark?.chain ?? 0) + 1
 }
 
 export const stateTimes = (run: LastRun): { storeTime: Timestamp; retentionTime: Timestamp } => {

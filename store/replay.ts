@@ -16,6 +16,7 @@ import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import { topicFolder } from './layout.ts'
 import type { Pump } from './pump.ts'
 import type { QueueTable } from './queue-table.ts'
+import { sealAt } from './seal.ts'
 import { StoreError } from './store.ts'
 
 /** A queue that lacks more entries than this is not mended but named. */
@@ -40,6 +41,7 @@ export class Replay {
   /** Throws StoreError 'corrupt' when the record cannot belong to its queue. */
   record(bytes: Buffer, at: number, sizeBytes: number): void {
     this.recordCount++
+    if (sealAt(bytes, at) !== undefined) return
     const name = topicAt(bytes, at)
     const queueId = queueIdAt(bytes, at)
     const position = positionAt(bytes, at)

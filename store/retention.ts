@@ -122,7 +122,7 @@ export class Retention {
     if (options.deletesUnexpiredWhenFull && this.#usedRatio > options.diskForceRatio)
       await this.#deleteFirst(await this.#deletable(() => true, 1), 'disk above diskSpaceCleanForciblyRatio')
     else if (isHour || this.#usedRatio > options.diskCleanRatio) await this.#deleteOlder(retentionClock.value)
-    if (this.#parts.queues.minimaFor < (segments.first ?? 0)) await this.#correctQueues()
+    if (segments.expired.length > 0) await this.#dropExpired()
   }
 
   async #look(): Promise<void> {
@@ -152,10 +152,11 @@ export class Retention {
 
   /** How many of the oldest segments may go: whole ones, below what recovery reads. */
   async #deletable(mayGo: (lastTime: Timestamp) => boolean, max: number): Promise<number> {
-    const { segments, checkpointer } = this.#parts
+    const { checkpointer } = this.#parts
+    const starts = this.#live
     let count = 0
     while (count < max) {
-      const next = segments.starts[count + 1]
+      const next = starts[count + 1]
       if (next === undefined || next > checkpointer.position) break
       // The last record of a segment is about as old as the first one of the next.
       const time = await this.#firstTime(next)
@@ -163,6 +164,11 @@ export class Retention {
       count++
     }
     return count
+  }
+
+  get #live(): readonly LogPosition[] {
+    const { starts, first } = this.#parts.segments
+    return starts.filter((start) => start >= (first ?? 0))
   }
 
   async #firstTime(start: LogPosition | undefined): Promise<Timestamp | undefined> {
@@ -180,36 +186,40 @@ export class Retention {
   }
 
   async #deleteFirst(count: number, why: string): Promise<number> {
-    const { segments, checkpointer, index, log } = this.#parts
-    const newStart = segments.starts[count]
+    const newStart = this.#live[count]
     if (count === 0 || newStart === undefined) return 0
-    // The state file names the new start first: a start that is missing later is then told from a loss.
-    if (!(await checkpointer.moveLogStart(newStart))) return 0
-    for (let deleted = 0; deleted < count; deleted++) {
-      const [start] = segments.starts
-      if (start !== undefined) this.#firstTimes.delete(start)
-      await segments.dropFirst()
-    }
-    log.info('store.segments-deleted', { count, logStart: newStart, why })
-    await this.#firstTime(newStart)
-    await this.#correctQueues()
-    await index?.removeExpired(newStart)
+    this.#parts.segments.beginAt(newStart)
+    this.#parts.log.info('store.segments-deleted', { count, logStart: newStart, why })
+    await this.#dropExpired()
     return count
   }
 
-  /** First offsets and files of the queues follow the start of the log. */
-  async #correctQueues(): Promise<void> {
-    const { segments, queues, queueFiles } = this.#parts
+  /**
+   * Queues first, so that nobody is sent to what is gone; then the state file, so that a start that is missing later is told
+   * from a loss; only then the files.
+   */
+  async #dropExpired(): Promise<void> {
+    const { segments, checkpointer, queues, queueFiles, index } = this.#parts
     const start = segments.first ?? logPosition(0)
+    await this.#correctQueues(start)
+    await this.#firstTime(start)
+    if (!(await checkpointer.moveLogStart(start))) return
+    for (const expired of segments.expired) this.#firstTimes.delete(expired)
+    await segments.dropExpired()
+    for (const queue of [...queues.queues()]) if (!queue.isDropped) await queueFiles.removeExpired(queue)
+    await index?.removeExpired(start)
+  }
+
+  /** First offsets of the queues follow the start of the log. */
+  async #correctQueues(start: LogPosition): Promise<void> {
+    const { queues } = this.#parts
     for (const queue of [...queues.queues()]) {
       if (queue.isDropped || queue.maxOffset === queue.minOffset) continue
       const min = await this.#firstAtOrAbove(queue, start)
       if (min === queue.minOffset) continue
       queue.minOffset = min
       queue.topic.stateText = undefined
-      await queueFiles.removeExpired(queue)
     }
-    queues.minimaFor = start
   }
 
   async #firstAtOrAbove(queue: ConsumeQueue, position: LogPosition): Promise<number> {

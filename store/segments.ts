@@ -19,6 +19,7 @@ export class Segments {
   readonly #files: OpenFiles
   /** Starts of all segments that exist, ascending and without a gap. */
   readonly #starts: LogPosition[] = []
+  #begin = logPosition(0)
   readonly #writers = new Map<LogPosition, DiskFile>()
   #making: Promise<unknown> = Promise.resolve()
 
@@ -62,8 +63,21 @@ export class Segments {
     return this.#starts
   }
 
+  /** Where the log begins; undefined when there is no file. */
   get first(): LogPosition | undefined {
-    return this.#starts[0]
+    const [first] = this.#starts
+    return first === undefined || first >= this.#begin ? first : this.#begin
+  }
+
+  /** Segments before the start of the log, which are to be deleted. */
+  get expired(): readonly LogPosition[] {
+    return this.#starts.filter((start) => start < this.#begin)
+  }
+
+  /** The log begins at this segment from now on; the files before it go with `dropExpired`. */
+  beginAt(start: LogPosition): void {
+    assert(this.#starts.includes(start), 'the log begins with a segment that exists')
+    this.#begin = start
   }
 
   /** One past the last byte of the last file. */
@@ -107,9 +121,10 @@ export class Segments {
   }
 
   async #make(start: LogPosition): Promise<void> {
+    // After a crash a leftover may be a second name of the file that it was renamed to: it is let go, never written to.
+    await this.#disk.unlink(TEMP_FILE)
     const temp = await this.#disk.open(TEMP_FILE, { create: true })
     try {
-      await temp.truncate(0)
       await temp.truncate(this.sizeBytes)
       await datasync(temp)
     } finally {
@@ -154,15 +169,15 @@ export class Segments {
     }
   }
 
-  /** Deletes the oldest segment. */
-  async dropFirst(): Promise<void> {
-    const start = this.#starts[0]
-    assert(start !== undefined && this.#starts.length > 1, 'the last segment stays')
-    const path = segmentPath(start)
-    await this.#files.forget(path)
-    await this.#disk.unlink(path)
-    await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
-    this.#starts.shift()
+  /** Deletes the segments before the start of the log, oldest first. */
+  async dropExpired(): Promise<void> {
+    for (const start of this.expired) {
+      const path = segmentPath(start)
+      await this.#files.forget(path)
+      await this.#disk.unlink(path)
+      await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
+      this.#starts.shift()
+    }
   }
 
   async close(): Promise<void> {

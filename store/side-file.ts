@@ -34,9 +34,10 @@ export async function replaceKeeping(disk: Disk, path: string, bytes: Uint8Array
 }
 
 async function writeTemp(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  // After a crash a leftover may be a second name of the file that it was renamed to: it is let go, never written to.
+  await disk.unlink(path + TEMP_SUFFIX)
   const file = await disk.open(path + TEMP_SUFFIX, { create: true })
   try {
-    await file.truncate(0)
     await writeAll(file, [bytes], 0)
     await datasync(file)
   } finally {

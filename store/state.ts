@@ -3,7 +3,6 @@ import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import type { Disk } from './disk.ts'
 import type { IndexState } from './index-file.ts'
 import { SIDE_FOLDER } from './layout.ts'
-import type { SumState } from './log-sums.ts'
 import { readWhole, replaceWhole, seal, unseal } from './side-file.ts'
 
 /*
@@ -15,16 +14,15 @@ const STATE_FILE = `${SIDE_FOLDER}/state`
 export interface StoreState {
   /** Consume queues and index are on disk for every record below. */
   readonly position: LogPosition
-  /** Sums of the log up to the block with `position`. */
-  readonly sums: SumState
+  /** Rolling CRC of the log below the position, see seal.ts. */
+  readonly rolling: number
+  readonly chain: number
   /** The store was closed in order at `position`; nothing follows it. */
   readonly isClean: boolean
   /** Newest store time below the position. */
   readonly storeTime: Timestamp
   /** First segment of the log. */
   readonly logStart: LogPosition
-  /** The first offsets of the queues are those for a log that begins here. */
-  readonly minimaFor: LogPosition
   /** The clock that retention goes by, see retention.ts. */
   readonly retentionTime: Timestamp
   /** Index files, oldest first; undefined without an index. */
@@ -55,7 +53,6 @@ export async function readState(disk: Disk): Promise<StoreState | undefined> {
     ...state,
     position: logPosition(state.position),
     logStart: logPosition(state.logStart),
-    minimaFor: logPosition(state.minimaFor),
     storeTime: timestamp(state.storeTime),
     retentionTime: timestamp(state.retentionTime),
     index: state.index ?? undefined,

@@ -9,22 +9,23 @@ import { datasync, syncFolder, writeAll } from './segments.ts'
  * rocketcluster/watermark: two slots of 512 bytes, written in turn, so that a torn write leaves the other one. The valid slot
  * with the higher sequence counts. Big endian.
  *
- *      0           8          16         24        32        36      40
- *      +-----------+----------+----------+---------+---------+-------+
- *      | RKCMARK1  | sequence | position | epoch   | hash    | crc32 |   zeros up to 512
- *      +-----------+----------+----------+---------+---------+-------+
+ *      0           8          16         24        32        40      44      48
+ *      +-----------+----------+----------+---------+---------+-------+-------+
+ *      | RKCMARK1  | sequence | position | epoch   | chain   | hash  | crc32 |   zeros up to 512
+ *      +-----------+----------+----------+---------+---------+-------+-------+
  *
- * position: everything below was synced before this slot was written. hash: LogSums.hash at the position. crc32: of the
- * 36 bytes before it.
+ * position: everything below was synced before this slot was written. hash: rolling CRC of the log below it (seal.ts), counted
+ * in the chain of this number: a new one begins when a log is taken over. crc32: of the 44 bytes before it.
  */
 const FILE = `${SIDE_FOLDER}/watermark`
 const MAGIC = 'RKCMARK1'
 const SLOT_BYTES = 512
-const CRC_AT = 36
+const CRC_AT = 44
 
 export interface Mark {
   readonly position: LogPosition
   readonly epoch: number
+  readonly chain: number
   readonly hash: number
 }
 
@@ -120,7 +121,8 @@ function encodeSlot(mark: Mark, sequence: number): Buffer {
   writeLong(slot, sequence, 8)
   writeLong(slot, mark.position, 16)
   writeLong(slot, mark.epoch, 24)
-  slot.writeUInt32BE(mark.hash, 32)
+  writeLong(slot, mark.chain, 32)
+  slot.writeUInt32BE(mark.hash, 40)
   slot.writeUInt32BE(crc32(slot.subarray(0, CRC_AT)), CRC_AT)
   return slot
 }
@@ -132,7 +134,8 @@ function decodeSlot(bytes: Buffer, at: number): { mark: Mark; sequence: number }
   const mark = {
     position: logPosition(readLong(slot, 16)),
     epoch: readLong(slot, 24),
-    hash: slot.readUInt32BE(32),
+    chain: readLong(slot, 32),
+    hash: slot.readUInt32BE(40),
   }
   return { mark, sequence: readLong(slot, 8) }
 }

@@ -1,0 +1,172 @@
+import type { Clock } from '../base/clock.ts'
+import { crc32 } from '../base/crc32.ts'
+import { type LogPosition, logPosition } from '../base/units.ts'
+import { BLANK_BYTES, encodeBlank } from '../message/record.ts'
+import type { Batch, PendingPut, Run } from './batch.ts'
+import { encodeSeal, SEAL_BYTES } from './seal.ts'
+import type { Segments } from './segments.ts'
+import { type Chunk, Tail } from './tail.ts'
+
+/** Bounds what one turn of the loop has to do when a write comes back. */
+const BATCH_PUTS_MAX = 4096
+const BATCH_BYTES_MAX = 8 * 1024 * 1024
+
+/**
+ * Gives records their place at the end of the log and gathers them into batches. Nothing here waits: a record is placed,
+ * encoded into the tail and added within one call of its put.
+ */
+export class Appender {
+  readonly tail: Tail
+  readonly #segments: Segments
+  readonly #clock: Clock
+  #end: LogPosition
+  #segmentEnd: LogPosition
+  /** Rolling CRC of everything below the open batch. */
+  #rolling: number
+  #openStart: LogPosition
+  #open: PendingPut[] = []
+  #sealed: Batch[] = []
+  #isHeld = false
+  /** When the first of the waiting puts came. */
+  #sinceMs = 0
+
+  constructor(
+    start: LogPosition,
+    rolling: number,
+    tailCacheBytes: number,
+    parts: { readonly segments: Segments; readonly clock: Clock },
+  ) {
+    this.tail = new Tail(tailCacheBytes)
+    this.#segments = parts.segments
+    this.#clock = parts.clock
+    this.#end = start
+    this.#openStart = start
+    this.#rolling = rolling
+    this.#segmentEnd = this.#endOfSegment(start)
+  }
+
+  /** Where the next record goes. */
+  get end(): LogPosition {
+    return this.#end
+  }
+
+  get isEmpty(): boolean {
+    return this.#open.length === 0 && this.#sealed.length === 0
+  }
+
+  get sinceMs(): number {
+    return this.#sinceMs
+  }
+
+  /** Position that a record of this size will have. A record that does not fit ends its segment with a blank. */
+  place(sizeBytes: number): LogPosition {
+    if (this.#end + sizeBytes + BLANK_BYTES > this.#segmentEnd) this.#roll()
+    return this.#end
+  }
+
+  /** The chunk to encode the record into, at `chunk.used`; `add` must follow. */
+  reserve(sizeBytes: number): Chunk {
+    const isSegmentStart = this.#end === this.#segmentEnd - this.#segments.sizeBytes
+    return this.tail.reserve(this.#end, sizeBytes, isSegmentStart)
+  }
+
+  /** The record stands in the chunk now. */
+  add(chunk: Chunk, put: PendingPut): void {
+    if (this.isEmpty) this.#sinceMs = this.#clock.monotonicMs()
+    this.#advance(chunk, put.sizeBytes)
+    this.#open.push(put)
+    if (!this.#isHeld) this.#sealIfLarge()
+  }
+
+  /** The puts from here to `release` stay in one batch. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.#sealIfLarge()
+  }
+
+  /** The next batch to write; undefined when nothing waits. */
+  take(): Batch | undefined {
+    if (this.#sealed.length === 0 && this.#open.length > 0) this.#seal()
+    return this.#sealed.shift()
+  }
+
+  /** Forgets everything from the position on, where a batch began; returns the puts that waited there. */
+  rollBack(position: LogPosition, rolling: number): PendingPut[] {
+    const waiting = [...this.#sealed.flatMap((batch) => batch.puts), ...this.#open]
+    this.#sealed = []
+    this.#open = []
+    this.#end = position
+    this.#openStart = position
+    this.#rolling = rolling
+    this.#segmentEnd = this.#endOfSegment(position)
+    this.tail.cut(position)
+    return waiting
+  }
+
+  #advance(chunk: Chunk, sizeBytes: number): void {
+    chunk.used += sizeBytes
+    this.#end = logPosition(this.#end + sizeBytes)
+  }
+
+  #sealIfLarge(): void {
+    if (this.#open.length >= BATCH_PUTS_MAX || this.#end - this.#openStart >= BATCH_BYTES_MAX) this.#seal()
+  }
+
+  #seal(): void {
+    const start = this.#openStart
+    const rollingStart = this.#rolling
+    const position = this.place(SEAL_BYTES)
+    let rolling = rollingStart
+    for (const { bytes } of this.tail.pieces(start, position)) rolling = crc32(bytes, rolling)
+    const chunk = this.reserve(SEAL_BYTES)
+    encodeSeal(chunk.bytes, chunk.used, position, rolling, this.#clock.now())
+    rolling = crc32(chunk.bytes.subarray(chunk.used, chunk.used + SEAL_BYTES), rolling)
+    this.#advance(chunk, SEAL_BYTES)
+    this.#sealed.push({
+      start,
+      end: this.#end,
+      rollingStart,
+      rolling,
+      puts: this.#open,
+      runs: this.#runs(start, this.#end),
+      startedAtMs: 0,
+      isWritten: false,
+      isAnswered: false,
+    })
+    this.#open = []
+    this.#openStart = this.#end
+    this.#rolling = rolling
+  }
+
+  #runs(start: LogPosition, end: LogPosition): Run[] {
+    const runs: Run[] = []
+    for (const piece of this.tail.pieces(start, end)) {
+      const segment = this.#segments.startOf(piece.position)
+      const last = runs.at(-1)
+      if (last !== undefined && last.segment === segment) last.buffers.push(piece.bytes)
+      else runs.push({ segment, position: piece.position, buffers: [piece.bytes] })
+    }
+    return runs
+  }
+
+  #roll(): void {
+    const room = this.#segmentEnd - this.#end
+    if (room < this.#segments.sizeBytes) {
+      const chunk = this.reserve(BLANK_BYTES)
+      encodeBlank(chunk.bytes, chunk.used, room)
+      chunk.used += BLANK_BYTES
+    }
+    this.#end = this.#segmentEnd
+    this.#segmentEnd = logPosition(this.#segmentEnd + this.#segments.sizeBytes)
+    // A roll should find its segment ready; a failure shows when the segment is written to.
+    this.#segments.prepare(this.#segmentEnd).catch(() => undefined)
+  }
+
+  #endOfSegment(position: LogPosition): LogPosition {
+    return logPosition(this.#segments.startOf(position) + this.#segments.sizeBytes)
+  }
+}

@@ -1,5 +1,13 @@
 import { spawn } from 'node:child_process'
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -199,6 +207,12 @@ class Trial {
       this.#case.how === 'kill' ? '4' : '5',
     )
     this.#same('left pending', { failed: PENDING, inRetryTopic: PENDING / 3, delayed: PENDING }, pending)
+    const segments = readdirSync(this.#store('commitlog')).length
+    this.#check(
+      'several files of the commit log',
+      segments > 1 || Number(values.count) < 30_000,
+      `${segments}`,
+    )
     const file = join(this.#folder, 'before.tsv')
     const topics = [...PLAIN_TOPICS, RETRY_TOPIC, `%RETRY%${RETRY_GROUP}`, 'SCHEDULE_TOPIC_XXXX'].join(',')
     const dumped = await this.#java('dump', file, '-', topics)

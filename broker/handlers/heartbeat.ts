@@ -100,8 +100,10 @@ async function prepare(consumer: ConsumerData, parts: HeartbeatParts, problems: 
   try {
     const group = await groups.getOrCreate(consumer.groupName)
     if (group === undefined) return
+    // A group that keeps no retries has the topic all the same: it is what tools find the group by.
+    const queueNums = Math.max(1, group.retryQueueNums)
     const isOrder = subscribesInOrder(consumer, parts)
-    await topics.ensureRetryTopic(group.groupName, group.retryQueueNums, consumer.unitMode, isOrder)
+    await topics.ensureRetryTopic(group.groupName, queueNums, consumer.unitMode, isOrder)
   } catch (error) {
     problems.push(error)
   }

@@ -81,7 +81,7 @@ test('a port that is taken stops the start by name, and the data folder is free 
   t.after(() => taken.close())
   const bound = taken.address()
   assert(bound !== null && typeof bound !== 'string')
-  const folder = await temporaryFolder(t)
+  const folder = await temporaryFolder()
   await assert.rejects(startTestBroker(t, { folder, text: `listenPort=${bound.port}\nhaListenPort=1` }), {
     name: 'PortTakenError',
     port: bound.port,

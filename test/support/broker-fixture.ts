@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -53,9 +54,10 @@ export interface TestBroker {
   stop(): Promise<void>
 }
 
-export async function temporaryFolder(t: TestContext): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rocketcluster-broker-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  // Brokers stop in hooks that come later and still write.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -68,7 +70,7 @@ export async function startTestBroker(
     readonly log?: Log
   } = {},
 ): Promise<TestBroker> {
-  const folder = options.folder ?? (await temporaryFolder(t))
+  const folder = options.folder ?? (await temporaryFolder())
   const broker = await startBroker({
     settings: testSettings(options.text),
     disk: await FileDisk.open(folder),

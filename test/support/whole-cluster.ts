@@ -52,7 +52,7 @@ export async function startWholeCluster(
   })
   const ticking = setInterval(() => nameserver.tick(clock.now()), 100)
   const nameservers = `127.0.0.1:${nameserver.address.port}`
-  const folders = await Promise.all(Array.from({ length: options.brokers ?? 1 }, () => temporaryFolder(t)))
+  const folders = await Promise.all(Array.from({ length: options.brokers ?? 1 }, () => temporaryFolder()))
   const start = (index: number, port = 0): Promise<TestBroker> =>
     startTestBroker(t, {
       folder: folders[index] ?? '',

@@ -69,7 +69,9 @@ const allFiles = filesUnder('.').map((file) => normalize(file))
 const roomOf = (file: string): string => file.split('/')[0] ?? ''
 const text = new Map(allFiles.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 const importsOf = (file: string): string[] =>
-  [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'([\w@.][^'\s]*)'/g)].map((match) => match[1] ?? '')
+  [...(text.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'([\w@.][^'\s]*)'/g)].map(
+    (match) => match[1] ?? '',
+  )
 
 test('every room imports only what the table allows', () => {
   const wrong: string[] = []

@@ -170,8 +170,13 @@ try {
     })
   }
 } finally {
-  for (const child of background)
-    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  for (const { pid } of background) {
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    } catch {
+      // It ended, as it should.
+    }
+  }
   rmSync(folder, { recursive: true, force: true })
 }
 const failed = results.filter(({ problem }) => problem !== undefined).length

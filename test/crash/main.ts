@@ -18,11 +18,11 @@ import { runWorkload, variants, type Workload } from './workload.ts'
 
 /**
  * npm run test:crash: the store on a memory disk, crashed at every moment, with every operation failing, with every bit
- * damaged. Environment: CRASH_IMAGES (distinct images, 20000), CRASH_SEED (1), DAMAGE_STRIDE (every n-th bit; so that at least
+ * damaged. Environment: CRASH_IMAGES (distinct images, 60000), CRASH_SEED (1), DAMAGE_STRIDE (every n-th bit; so that at least
  * 20000 are flipped), CRASH_GO_ON (does not stop at the first kind of violation),
  * CRASH_ONLY (images, faults, damage, mutants), CRASH_REPLAY (as printed with a violation).
  */
-const imagesWanted = Number(process.env.CRASH_IMAGES ?? 20_000)
+const imagesWanted = Number(process.env.CRASH_IMAGES ?? 60_000)
 const seed = Number(process.env.CRASH_SEED ?? 1)
 const FLIPS_WANTED = 20_000
 
@@ -61,7 +61,7 @@ async function images(): Promise<void> {
   const used = await Promise.all(variants.map(usedStore))
   const random = seededRandom(seed)
   const sequences = shortSequences(random)
-  const perShort = Math.max(4, Math.ceil(imagesWanted / 600))
+  const perShort = Math.max(8, Math.ceil(imagesWanted / 6000))
   for (const [index, steps] of sequences.entries()) {
     if (tally.distinct.size >= imagesWanted / 2 || isEnoughFound(tally)) break
     const variantIndex = (index + Math.floor(index / sequences.length)) % variants.length
@@ -80,7 +80,7 @@ async function images(): Promise<void> {
       kill: 2,
       nestedShare: 0.05,
       thoroughShare: 0.25,
-      moments: 0.5,
+      moments: 0.4,
     })
   }
   let number = 0

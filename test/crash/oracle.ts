@@ -64,6 +64,7 @@ export async function check(
     life = await Life.begin(disk, expectation, options)
     recovery = disk.record.slice()
     await life.verify()
+    life.verifyEnd()
     if (before !== undefined) life = await again(life, expectation, options, before)
     await life.goOn(before)
     if (before !== undefined) {
@@ -313,6 +314,21 @@ class Life {
       const got = result.records.map((record) => positionAt(record, 0)).sort((a, b) => a - b)
       require(got.join() === [...positions].sort((a, b) => a - b).join(), 6, () =>
         `the index has ${topic}#${key} at ${got.join() || 'none'}, the log at ${positions.join()}`)
+    }
+  }
+
+  /**
+   * Rule 9, right behind a recovery: nothing stands behind the end of the log. What was cut would otherwise come back to life
+   * for whoever reads the log without our side files.
+   */
+  verifyEnd(): void {
+    const { maxPosition } = this.#store.status()
+    for (const { start, bytes } of segments(this.disk.tree)) {
+      const from = Math.max(0, maxPosition - start)
+      if (from >= bytes.length) continue
+      const at = bytes.subarray(from).findIndex((byte) => byte !== 0)
+      require(at < 0, 9, () =>
+        `something stands at ${start + from + at}, behind the end ${maxPosition} of the log`)
     }
   }
 

@@ -5,6 +5,7 @@ import { BLANK_BYTES, encodeBlank } from '../message/record.ts'
 import type { Batch, PendingPut, Run } from './batch.ts'
 import { encodeSeal, SEAL_BYTES } from './seal.ts'
 import type { Segments } from './segments.ts'
+import { StoreError } from './store.ts'
 import { type Chunk, Tail } from './tail.ts'
 
 /** Bounds what one turn of the loop has to do when a write comes back. */
@@ -19,6 +20,7 @@ export class Appender {
   readonly tail: Tail
   readonly #segments: Segments
   readonly #clock: Clock
+  readonly #failed: (error: StoreError) => void
   #end: LogPosition
   #segmentEnd: LogPosition
   /** Rolling CRC of everything below the open batch. */
@@ -34,11 +36,16 @@ export class Appender {
     start: LogPosition,
     rolling: number,
     tailCacheBytes: number,
-    parts: { readonly segments: Segments; readonly clock: Clock },
+    parts: {
+      readonly segments: Segments
+      readonly clock: Clock
+      readonly failed: (error: StoreError) => void
+    },
   ) {
     this.tail = new Tail(tailCacheBytes)
     this.#segments = parts.segments
     this.#clock = parts.clock
+    this.#failed = parts.failed
     this.#end = start
     this.#openStart = start
     this.#rolling = rolling
@@ -162,8 +169,11 @@ export class Appender {
     }
     this.#end = this.#segmentEnd
     this.#segmentEnd = logPosition(this.#segmentEnd + this.#segments.sizeBytes)
-    // A roll should find its segment ready; a failure shows when the segment is written to.
-    this.#segments.prepare(this.#segmentEnd).catch(() => undefined)
+    // The roll after this one should find its segment ready. That it could not be made shows when it is written to, but a
+    // failed sync counts at once.
+    this.#segments.prepare(this.#segmentEnd).catch((error: unknown) => {
+      if (error instanceof StoreError) this.#failed(error)
+    })
   }
 
   #endOfSegment(position: LogPosition): LogPosition {

@@ -25,6 +25,7 @@ import { stateTimes } from './recovery.ts'
 import { Retention } from './retention.ts'
 import { RetentionClock } from './retention-clock.ts'
 import type { Segments } from './segments.ts'
+import { StoreError } from './store.ts'
 import type { LoggedTables } from './tables.ts'
 import type { Watermark } from './watermark.ts'
 
@@ -60,11 +61,15 @@ const OPEN_FILES_MAX = 512
 export async function assemble(parts: StoreParts): Promise<OpenedStore> {
   const lock = await parts.disk.lock(LOCK_FILE)
   const files = new OpenFiles(parts.disk, OPEN_FILES_MAX)
+  let base: Base | undefined
+  let recovered: Recovered | undefined
   try {
-    const base = await prepare(parts, files)
-    const recovered = await recover(base)
+    base = await prepare(parts, files)
+    recovered = await recover(base)
     return await start(base, recovered, lock)
   } catch (error) {
+    await base?.segments.close()
+    await recovered?.watermark.close()
     await files.close()
     await lock.release()
     throw error
@@ -74,64 +79,20 @@ export async function assemble(parts: StoreParts): Promise<OpenedStore> {
 async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<OpenedStore> {
   const { parts, segments, queues, queueFiles, tables, files } = base
   const { disk, options, clock, log: trace } = parts
-  const { end, watermark, pump, index, epoch, chain } = recovered
-  const isSynced = options.flush === 'SYNC_FLUSH'
+  const { watermark, pump, index, chain } = recovered
   const life = new StoreLife()
-  const flusher = new Flusher(
-    end,
-    { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
-    { segments, rolling: pump.rolling, watermark, clock, epoch, chain },
-  )
-  life.onFailure((error) => flusher.stop(error))
-  const appender = new Appender(end, pump.rolling, options.tailCacheBytes, { segments, clock })
-  const log = new CommitLog(
-    end,
-    { ...options, isSynced },
-    { appender, segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
-    {
-      acknowledged: (batch: Batch) => pump.dispatch(batch),
-      refused: giveBack,
-      failed: (error) => life.fail(error),
-    },
-  )
-  life.onFailure((error) => log.stop(error))
+  const { flusher, appender, log } = writers(base, recovered, life)
   const retentionClock = retentionClockOf(recovered, clock)
+  const { logReader, reader } = readers(base, appender, pump)
+  const common = { disk, options, clock, segments, queues, queueFiles, index, retentionClock }
   const checkpointer = new Checkpointer(
-    {
-      disk,
-      clock,
-      log: trace,
-      segments,
-      tail: appender.tail,
-      flusher,
-      pump,
-      queues,
-      queueFiles,
-      index,
-      tables,
-      retentionClock,
-      chain,
-    },
-    segments.first ?? end,
+    { ...common, log: trace, tail: appender.tail, flusher, pump, tables, chain },
+    segments.first ?? recovered.end,
     (error) => life.fail(error),
   )
+  const retention = new Retention({ ...common, log: trace, reader, checkpointer })
   await writeAbort(disk)
-  if (await checkpointer.run(false)) await index?.removeDoomed()
-  if (life.failure !== undefined) throw life.failure
-  const { logReader, reader } = readers(base, appender, pump)
-  const retention = new Retention({
-    disk,
-    options,
-    clock,
-    log: trace,
-    segments,
-    queues,
-    queueFiles,
-    reader,
-    index,
-    checkpointer,
-    retentionClock,
-  })
+  await firstCheckpoint(checkpointer, recovered, life)
   await retention.start()
   return {
     disk,
@@ -157,6 +118,55 @@ async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<
     retention,
     life,
   }
+}
+
+/** Our own state file is good enough to go on with; a log that was just taken over has to be ours on disk first. */
+async function firstCheckpoint(
+  checkpointer: Checkpointer,
+  { index, run }: Recovered,
+  life: StoreLife,
+): Promise<void> {
+  if (await checkpointer.run(false)) await index?.removeDoomed()
+  else if (life.failure !== undefined) throw life.failure
+  else if (run.kind !== 'own')
+    throw new StoreError(
+      'unavailable',
+      'the first checkpoint could not be written; the log of this start says why',
+    )
+}
+
+function writers(
+  { parts, segments }: Base,
+  { end, pump, watermark, epoch, chain }: Recovered,
+  life: StoreLife,
+): Pick<OpenedStore, 'flusher' | 'appender' | 'log'> {
+  const { options, clock, log: trace } = parts
+  const isSynced = options.flush === 'SYNC_FLUSH'
+  const flusher = new Flusher(
+    end,
+    { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
+    { segments, rolling: pump.rolling, watermark, clock, epoch, chain },
+  )
+  const appender = new Appender(end, pump.rolling, options.tailCacheBytes, {
+    segments,
+    clock,
+    failed: (error) => life.fail(error),
+  })
+  const log = new CommitLog(
+    end,
+    { ...options, isSynced },
+    { appender, segments, flusher, clock, log: trace, defer: parts.defer ?? ((run) => setImmediate(run)) },
+    {
+      acknowledged: (batch: Batch) => pump.dispatch(batch),
+      refused: giveBack,
+      failed: (error) => life.fail(error),
+    },
+  )
+  life.onFailure((error) => {
+    flusher.stop(error)
+    log.stop(error)
+  })
+  return { flusher, appender, log }
 }
 
 function readers(base: Base, appender: Appender, pump: Pump): Pick<OpenedStore, 'logReader' | 'reader'> {

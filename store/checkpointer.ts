@@ -45,7 +45,7 @@ interface Moment {
   readonly storeTime: Timestamp
   readonly queues: readonly ConsumeQueue[]
   readonly snapshots: readonly TableSnapshot[]
-  readonly state: Omit<StoreState, 'queues' | 'index' | 'isClean' | 'retentionTime' | 'logStart'>
+  readonly state: Omit<StoreState, 'queues' | 'index' | 'isClean' | 'retentionTime'>
   readonly queuesText: string
 }
 
@@ -62,14 +62,14 @@ export class Checkpointer {
   #lastQueueTime = timestamp(0)
   #indexUsedMs = 0
   #running: Promise<void> | undefined
-  /** First segment that the state file names. */
-  #logStart: LogPosition
+  /** What the next state file names as the start of the log. */
+  logStart: LogPosition
   #hasFailed = false
 
   constructor(parts: CheckpointerParts, logStart: LogPosition, failed: (error: StoreError) => void) {
     this.#parts = parts
     this.#failed = failed
-    this.#logStart = logStart
+    this.logStart = logStart
     this.#lastMs = parts.clock.monotonicMs()
     this.#lastPosition = parts.pump.position
   }
@@ -103,12 +103,6 @@ export class Checkpointer {
     })
     await this.#running
     return isDone
-  }
-
-  /** The segments below are about to be deleted: the state file says so first. Rejects with DiskError. */
-  async moveLogStart(position: LogPosition): Promise<boolean> {
-    this.#logStart = position
-    return this.run(false)
   }
 
   async #make(isClean: boolean): Promise<boolean> {
@@ -150,6 +144,7 @@ export class Checkpointer {
       state: {
         position,
         rolling: pump.rolling,
+        logStart: this.logStart,
         chain: this.#parts.chain,
         storeTime: pump.lastStoreTimestamp,
         tables: tables.generations(position, snapshots),
@@ -178,7 +173,6 @@ export class Checkpointer {
     const state = {
       ...moment.state,
       isClean,
-      logStart: this.#logStart,
       retentionTime: retentionClock.value,
       index: index?.states,
     }

@@ -36,6 +36,9 @@ export async function readIdentity(disk: Disk): Promise<Identity | undefined> {
   return { uid, cluster, broker }
 }
 
+export const hasIdentity = async (disk: Disk): Promise<boolean> =>
+  (await disk.stat(IDENTITY_FILE)) !== undefined
+
 /** Throws StoreError 'corrupt' when the folder belongs to another broker. */
 export function checkIdentity(found: Identity, cluster: string, broker: string): void {
   if (found.cluster === cluster && found.broker === broker) return

@@ -7,7 +7,7 @@ import type { ChangeNote } from './batch.ts'
 import { BlockCache } from './block-cache.ts'
 import { deletedTopicOf, STORE_TABLE } from './change.ts'
 import type { Disk } from './disk.ts'
-import { FIRST_EPOCH, readEpochs, writeEpochs, writeIdentity } from './identity.ts'
+import { FIRST_EPOCH, hasIdentity, readEpochs, writeEpochs, writeIdentity } from './identity.ts'
 import type { KeyIndex } from './key-index.ts'
 import { COMMIT_LOG_FOLDER, CONFIG_FOLDER, INDEX_FOLDER, QUEUE_FOLDER, SIDE_FOLDER } from './layout.ts'
 import { type ScanEnd, type ScanOptions, scanLog } from './log-scan.ts'
@@ -18,6 +18,7 @@ import { RECORD_OVERHEAD_BYTES } from './puts.ts'
 import { QueueFiles } from './queue-files.ts'
 import { QueueTable } from './queue-table.ts'
 import {
+  areQueuesLost,
   chainOf,
   type Examined,
   examine,
@@ -30,9 +31,10 @@ import {
   stateTimes,
 } from './recovery.ts'
 import { Replay } from './replay.ts'
-import { Segments, syncFolder } from './segments.ts'
+import { Segments, syncFailure, syncFolder } from './segments.ts'
 import type { LoggedTable } from './store.ts'
 import { LoggedTables } from './tables.ts'
+import { dropTailCopy } from './tail-copy.ts'
 import type { Watermark } from './watermark.ts'
 
 export interface StoreParts {
@@ -76,7 +78,7 @@ export interface Recovered {
 export async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base> {
   const { disk, options, log } = parts
   for (const folder of [COMMIT_LOG_FOLDER, QUEUE_FOLDER, INDEX_FOLDER, CONFIG_FOLDER, SIDE_FOLDER])
-    await disk.makeDirectory(folder)
+    await makeFolder(disk, folder)
   await syncFolder(disk, '.')
   const cache = new BlockCache(options.blockCacheBytes)
   return {
@@ -88,6 +90,18 @@ export async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base
     queueFiles: new QueueFiles(disk, files, cache, options.queueFileSizeBytes),
     tables: new LoggedTables(disk, parts.tables, log),
   }
+}
+
+/**
+ * In a store that was never set up completely, an empty folder may be left of a start that ended with a failed sync: its name
+ * is made again, as no later sync would vouch for the old one.
+ */
+async function makeFolder(disk: Disk, folder: string): Promise<void> {
+  const isSetUp = await hasIdentity(disk)
+  const isEmpty =
+    !isSetUp && (await disk.stat(folder)) !== undefined && (await disk.list(folder)).length === 0
+  if (isEmpty) await disk.removeDirectory(folder)
+  await disk.makeDirectory(folder)
 }
 
 export async function recover(base: Base): Promise<Recovered> {
@@ -117,12 +131,14 @@ export async function recover(base: Base): Promise<Recovered> {
         log,
       })
     : undefined
-  const from = await replayStart(run, segments, tables, index)
+  const isQueuesLost = await areQueuesLost(run, disk, options.queueFileSizeBytes, log)
+  const from = await replayStart(run, segments, tables, index, isQueuesLost)
   const queuesFrom = await restoreQueues(
     run,
     { disk, files: base.files, queues, fileBytes: options.queueFileSizeBytes, log },
     from,
     logStart,
+    isQueuesLost,
   )
   const pump = new Pump(from, {
     queues,
@@ -135,7 +151,7 @@ export async function recover(base: Base): Promise<Recovered> {
   const found = await readTail(base, { run, from, index, replay })
   const kept = await settleEnd(disk, segments, run, found)
   pump.resume(found.end, found.rolling, stateTimes(run).storeTime)
-  tables.caughtUp()
+  tables.caughtUp(run.kind === 'new' || run.isClean)
   const chain = chainOf(run, examined.mark)
   const epoch = await markStart(base, examined, found, chain)
   log.info('store.opened', {
@@ -220,17 +236,19 @@ async function markStart(
   chain: number,
 ): Promise<number> {
   const { disk, options } = base.parts
-  const { watermark } = examined
+  const { watermark, run } = examined
+  const isClean = run.kind !== 'new' && run.isClean
   if (base.segments.first === undefined) await base.segments.prepare(end)
   const epochs = (await readEpochs(disk)) ?? [{ epoch: FIRST_EPOCH, start: base.segments.first ?? end }]
   const epoch = epochs.at(-1)?.epoch ?? FIRST_EPOCH
   watermark.want({ position: end, epoch, chain, hash: rolling })
   await new Promise<void>((resolve, reject) =>
-    watermark.write((error) => (error === undefined ? resolve() : reject(error))),
+    watermark.write((error) => (error === undefined ? resolve() : reject(syncFailure('watermark', error)))),
   )
-  if (examined.identity === undefined) {
+  await dropTailCopy(disk)
+  if (examined.identity === undefined || !isClean) {
     await writeEpochs(disk, epochs)
-    const uid = (base.parts.uid ?? randomUUID)()
+    const uid = examined.identity?.uid ?? (base.parts.uid ?? randomUUID)()
     await writeIdentity(disk, { uid, cluster: options.clusterName, broker: options.brokerName })
   }
   return epoch

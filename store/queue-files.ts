@@ -70,15 +70,10 @@ export class QueueFiles {
 
   async #make(queue: ConsumeQueue, file: number, path: string): Promise<void> {
     await this.#disk.makeDirectory(queueFolder(queue.topic.name, queue.queueId))
-    await this.#files.use(
-      path,
-      async (open) => {
-        // A leftover of a deleted topic must not show through.
-        await open.truncate(0)
-        await open.truncate(this.#fileBytes)
-      },
-      true,
-    )
+    // A leftover of a deleted topic or of an interrupted run must not show through.
+    await this.#files.forget(path)
+    await this.#disk.unlink(path)
+    await this.#files.use(path, (open) => open.truncate(this.#fileBytes), true)
     queue.hasNewFile = true
     queue.lastFile = file
   }

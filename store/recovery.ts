@@ -7,7 +7,7 @@ import type { Disk } from './disk.ts'
 import { checkIdentity, type Identity, readIdentity } from './identity.ts'
 import type { IndexSizes } from './index-file.ts'
 import { KeyIndex } from './key-index.ts'
-import { segmentPath } from './layout.ts'
+import { fileName, queueFolder, segmentPath } from './layout.ts'
 import type { ScanEnd } from './log-scan.ts'
 import type { OpenFiles } from './open-files.ts'
 import { quarantine } from './quarantine.ts'
@@ -17,6 +17,7 @@ import { datasync, type Segments } from './segments.ts'
 import { readState, type StoreState } from './state.ts'
 import { StoreError } from './store.ts'
 import type { LoggedTables } from './tables.ts'
+import { dropTailCopy, restoreTail, rewriteTail } from './tail-copy.ts'
 import { type Mark, Watermark } from './watermark.ts'
 
 /**
@@ -60,15 +61,19 @@ export async function examine(parts: ExamineParts): Promise<Examined> {
   const { disk, segments } = parts
   const identity = await readIdentity(disk)
   if (identity !== undefined) checkIdentity(identity, parts.cluster, parts.broker)
-  const sizes = await segments.load(parts.log)
+  const state = await readState(disk)
+  const sizes = await segments.load(parts.log, state?.logStart ?? logPosition(0))
   if (identity !== undefined && segments.first === undefined)
     throw new StoreError(
       'corrupt',
       'the commit log is missing, though this store was in use: mount the right folder or restore commitlog from a copy. To give ' +
         'up what was in it, empty the whole data folder',
     )
-  const { watermark, mark, isDamaged } = await Watermark.open(disk)
-  const run = await lastRun(parts, identity, mark, isDamaged)
+  const { watermark, mark, isDamaged } = await Watermark.open(disk, identity === undefined)
+  const run = await lastRun(parts, identity, state, mark, isDamaged)
+  // Another broker would have brought the end of the log in order in its own way.
+  if (run.kind === 'adopted' && run.isForeign) await dropTailCopy(disk)
+  else await restoreTail(disk, segments)
   checkSizes(segments, sizes, run)
   return { identity, watermark, mark, run }
 }
@@ -76,10 +81,10 @@ export async function examine(parts: ExamineParts): Promise<Examined> {
 async function lastRun(
   { disk, segments, log }: ExamineParts,
   identity: Identity | undefined,
+  state: StoreState | undefined,
   mark: Mark | undefined,
   isMarkDamaged: boolean,
 ): Promise<LastRun> {
-  const state = await readState(disk)
   const checkpoint = await readCheckpoint(disk)
   const abort = await findAbort(disk)
   const isEmpty = segments.first === undefined && checkpoint === undefined
@@ -105,7 +110,8 @@ async function lastRun(
     return {
       kind: 'adopted',
       isForeign,
-      isClean: isForeign && abort === 'none',
+      // A Java broker that stopped in order has left a checkpoint.
+      isClean: isForeign && abort === 'none' && checkpoint !== undefined,
       state,
       checkpoint,
       mark: isForeign ? undefined : mark,
@@ -117,7 +123,7 @@ async function lastRun(
         'Restore it from a copy, or delete rocketcluster/state, too, to have the log read as a Java broker would',
     )
   checkLogStart(segments, state)
-  return { kind: 'own', state, mark, isClean: state.isClean }
+  return { kind: 'own', state, mark, isClean: state.isClean && abort === 'none' }
 }
 
 function checkLogStart(segments: Segments, state: StoreState): void {
@@ -127,8 +133,6 @@ function checkLogStart(segments: Segments, state: StoreState): void {
       'corrupt',
       `${segmentPath(state.logStart)} is missing: the log began there. Restore the file from a copy or from a replica`,
     )
-  // A deletion was under way: the files before the start are not part of the log any more.
-  if (first < state.logStart && segments.starts.includes(state.logStart)) segments.beginAt(state.logStart)
 }
 
 /** A segment may be short only where a cut was under way: beyond what the watermark vouches for. */
@@ -146,15 +150,55 @@ function checkSizes(segments: Segments, sizes: ReadonlyMap<LogPosition, number>,
   }
 }
 
+/** True when a consume queue lacks a file, or has one of another size: then all are made again from the log. */
+export async function areQueuesLost(run: LastRun, disk: Disk, fileBytes: number, log: Log): Promise<boolean> {
+  if (run.kind !== 'own') return false
+  const wanted: QueueWanted[] = []
+  for (const [topic, queues] of Object.entries(run.state.queues))
+    for (const [id, , max, firstFile] of queues)
+      wanted.push({ folder: queueFolder(topic, id), firstFile, lastFile: lastFileOf(max, fileBytes) })
+  for (let at = 0; at < wanted.length; at += CHECKS_AT_ONCE) {
+    const found = await Promise.all(
+      wanted.slice(at, at + CHECKS_AT_ONCE).map((queue) => isWhole(queue, disk, fileBytes)),
+    )
+    const lost = found.indexOf(false)
+    if (lost < 0) continue
+    log.warn('store.queues-lost', {
+      folder: wanted[at + lost]?.folder,
+      why: 'a file is missing or too short',
+    })
+    return true
+  }
+  return false
+}
+
+const CHECKS_AT_ONCE = 64
+
+interface QueueWanted {
+  readonly folder: string
+  readonly firstFile: number
+  readonly lastFile: number
+}
+
+async function isWhole(queue: QueueWanted, disk: Disk, fileBytes: number): Promise<boolean> {
+  const sizes = new Map((await disk.list(queue.folder)).map((entry) => [entry.name, entry.sizeBytes]))
+  for (let file = queue.firstFile; file <= queue.lastFile; file++)
+    if (sizes.get(fileName(file * fileBytes)) !== fileBytes) return false
+  return true
+}
+
+const lastFileOf = (max: number, fileBytes: number): number => Math.floor((max * ENTRY_BYTES - 1) / fileBytes)
+
 /** Where replay begins: everything derived may lack records from here on. */
 export async function replayStart(
   run: LastRun,
   segments: Segments,
   tables: LoggedTables,
   index: KeyIndex | undefined,
+  isQueuesLost: boolean,
 ): Promise<LogPosition> {
   const first = segments.first ?? logPosition(0)
-  if (run.kind === 'new') return first
+  if (run.kind === 'new' || isQueuesLost) return first
   if (run.kind === 'own') {
     const from = Math.min(run.state.position, tables.replayFrom, index?.replayFrom ?? run.state.position)
     return logPosition(Math.max(first, from))
@@ -196,8 +240,9 @@ export async function restoreQueues(
   parts: QueueParts,
   from: LogPosition,
   logStart: LogPosition,
+  isQueuesLost: boolean,
 ): Promise<LogPosition> {
-  if (run.kind === 'new') return from
+  if (run.kind === 'new' || isQueuesLost) return from
   if (run.kind === 'adopted') {
     await adoptQueues(parts, from, logStart)
     return from
@@ -208,7 +253,7 @@ export async function restoreQueues(
       const queue = parts.queues.queue(topic, id)
       queue.startAt(min, max)
       queue.firstFile = firstFile
-      queue.lastFile = Math.floor((max * ENTRY_BYTES - 1) / parts.fileBytes)
+      queue.lastFile = lastFileOf(max, parts.fileBytes)
     }
   }
   return run.state.position
@@ -246,8 +291,8 @@ export function judgeEnd(mark: Mark | undefined, found: ScanEnd, hashAtMark: num
 }
 
 /**
- * Makes the end of the log final: keeps what lies behind it, makes that zeros, syncs what the watermark did not vouch for yet.
- * Returns the bytes that were kept.
+ * Makes the end of the log final and all below it durable: keeps what lies behind it, clears that away, writes again what the
+ * watermark does not vouch for. Returns the bytes that were kept aside.
  */
 export async function settleEnd(
   disk: Disk,
@@ -255,19 +300,24 @@ export async function settleEnd(
   run: LastRun,
   found: ScanEnd,
 ): Promise<number> {
-  const isClean = run.kind !== 'new' && run.isClean && found.damage === undefined
-  const vouched = run.kind === 'own' ? run.mark.position : (segments.first ?? logPosition(0))
+  if (run.kind === 'new') return 0
+  const isUnclean = !run.isClean || found.damage !== undefined
   let kept = 0
-  if (!isClean && run.kind !== 'new') {
+  if (isUnclean) {
     kept = await quarantine(disk, segments, found.end)
-    await segments.clearFrom(found.end)
+    if (found.end % segments.sizeBytes !== 0) await segments.clearFrom(found.end)
+    await segments.renewBehind(found.end)
   }
-  for (const start of segments.starts) {
-    if (start + segments.sizeBytes <= vouched || start > found.end) continue
-    await datasync(await segments.ensureWriter(start))
-  }
+  const vouched = run.mark?.position
+  if (vouched === undefined) await syncSegments(segments, segments.first ?? logPosition(0), found.end)
+  else if (isUnclean) await rewriteTail(disk, segments, vouched, found.end)
   await segments.retireWriters(found.end)
   return kept
+}
+
+async function syncSegments(segments: Segments, from: LogPosition, end: LogPosition): Promise<void> {
+  for (const start of segments.starts)
+    if (start + segments.sizeBytes > from && start < end) await datasync(await segments.ensureWriter(start))
 }
 
 /** The chain that rolling CRCs are counted in. A log that is taken over begins a new one, with a number never used here. */

@@ -153,7 +153,7 @@ export class Retention {
   /** How many of the oldest segments may go: whole ones, below what recovery reads. */
   async #deletable(mayGo: (lastTime: Timestamp) => boolean, max: number): Promise<number> {
     const { checkpointer } = this.#parts
-    const starts = this.#live
+    const { starts } = this.#parts.segments
     let count = 0
     while (count < max) {
       const next = starts[count + 1]
@@ -164,11 +164,6 @@ export class Retention {
       count++
     }
     return count
-  }
-
-  get #live(): readonly LogPosition[] {
-    const { starts, first } = this.#parts.segments
-    return starts.filter((start) => start >= (first ?? 0))
   }
 
   async #firstTime(start: LogPosition | undefined): Promise<Timestamp | undefined> {
@@ -186,40 +181,42 @@ export class Retention {
   }
 
   async #deleteFirst(count: number, why: string): Promise<number> {
-    const newStart = this.#live[count]
+    const { segments, checkpointer, log } = this.#parts
+    const newStart = segments.starts[count]
     if (count === 0 || newStart === undefined) return 0
-    this.#parts.segments.beginAt(newStart)
-    this.#parts.log.info('store.segments-deleted', { count, logStart: newStart, why })
+    const minima = await this.#minimaAt(newStart)
+    await this.#firstTime(newStart)
+    // All at once: the log, its queues and the next state file begin at the same place.
+    for (const [queue, min] of minima) {
+      queue.minOffset = min
+      queue.topic.stateText = undefined
+    }
+    segments.beginAt(newStart)
+    checkpointer.logStart = newStart
+    log.info('store.segments-deleted', { count, logStart: newStart, why })
     await this.#dropExpired()
     return count
   }
 
-  /**
-   * Queues first, so that nobody is sent to what is gone; then the state file, so that a start that is missing later is told
-   * from a loss; only then the files.
-   */
+  /** Files go only when the state file names the new start: one that is missing later is then told from a loss. */
   async #dropExpired(): Promise<void> {
     const { segments, checkpointer, queues, queueFiles, index } = this.#parts
-    const start = segments.first ?? logPosition(0)
-    await this.#correctQueues(start)
-    await this.#firstTime(start)
-    if (!(await checkpointer.moveLogStart(start))) return
+    if (!(await checkpointer.run(false))) return
     for (const expired of segments.expired) this.#firstTimes.delete(expired)
     await segments.dropExpired()
     for (const queue of [...queues.queues()]) if (!queue.isDropped) await queueFiles.removeExpired(queue)
-    await index?.removeExpired(start)
+    await index?.removeExpired(segments.first ?? logPosition(0))
   }
 
-  /** First offsets of the queues follow the start of the log. */
-  async #correctQueues(start: LogPosition): Promise<void> {
-    const { queues } = this.#parts
-    for (const queue of [...queues.queues()]) {
+  /** First offsets of the queues for a log that begins at the position, where they change. */
+  async #minimaAt(start: LogPosition): Promise<ReadonlyMap<ConsumeQueue, number>> {
+    const minima = new Map<ConsumeQueue, number>()
+    for (const queue of [...this.#parts.queues.queues()]) {
       if (queue.isDropped || queue.maxOffset === queue.minOffset) continue
       const min = await this.#firstAtOrAbove(queue, start)
-      if (min === queue.minOffset) continue
-      queue.minOffset = min
-      queue.topic.stateText = undefined
+      if (min !== queue.minOffset) minima.set(queue, min)
     }
+    return minima
   }
 
   async #firstAtOrAbove(queue: ConsumeQueue, position: LogPosition): Promise<number> {

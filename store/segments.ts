@@ -17,9 +17,9 @@ export class Segments {
   readonly sizeBytes: number
   readonly #disk: Disk
   readonly #files: OpenFiles
-  /** Starts of all segments that exist, ascending and without a gap. */
+  /** Starts of the segments of the log, ascending and without a gap. */
   readonly #starts: LogPosition[] = []
-  #begin = logPosition(0)
+  readonly #expired: LogPosition[] = []
   readonly #writers = new Map<LogPosition, DiskFile>()
   #making: Promise<unknown> = Promise.resolve()
 
@@ -29,8 +29,11 @@ export class Segments {
     this.sizeBytes = sizeBytes
   }
 
-  /** Finds what exists. Returns actual sizes; throws StoreError 'corrupt' for a gap or a size that cannot be. */
-  async load(log: Log): Promise<ReadonlyMap<LogPosition, number>> {
+  /**
+   * Finds what exists; files below `begin` are left of a deletion that was interrupted. Returns actual sizes; throws StoreError
+   * 'corrupt' for a gap or a size that cannot be.
+   */
+  async load(log: Log, begin: LogPosition): Promise<ReadonlyMap<LogPosition, number>> {
     const sizes = new Map<LogPosition, number>()
     for (const entry of await this.#disk.list(COMMIT_LOG_FOLDER)) {
       const start = positionOf(entry.name)
@@ -47,6 +50,7 @@ export class Segments {
       sizes.set(logPosition(start), entry.sizeBytes)
     }
     this.#starts.push(...[...sizes.keys()].sort((a, b) => a - b))
+    this.#expireBelow(begin)
     for (const [index, start] of this.#starts.entries()) {
       const expected = (this.#starts[0] ?? 0) + index * this.sizeBytes
       if (start !== expected)
@@ -65,19 +69,23 @@ export class Segments {
 
   /** Where the log begins; undefined when there is no file. */
   get first(): LogPosition | undefined {
-    const [first] = this.#starts
-    return first === undefined || first >= this.#begin ? first : this.#begin
+    return this.#starts[0]
   }
 
   /** Segments before the start of the log, which are to be deleted. */
   get expired(): readonly LogPosition[] {
-    return this.#starts.filter((start) => start < this.#begin)
+    return this.#expired
   }
 
   /** The log begins at this segment from now on; the files before it go with `dropExpired`. */
   beginAt(start: LogPosition): void {
     assert(this.#starts.includes(start), 'the log begins with a segment that exists')
-    this.#begin = start
+    this.#expireBelow(start)
+  }
+
+  #expireBelow(begin: LogPosition): void {
+    const count = this.#starts.findIndex((start) => start >= begin)
+    this.#expired.push(...this.#starts.splice(0, count < 0 ? this.#starts.length : count))
   }
 
   /** One past the last byte of the last file. */
@@ -121,6 +129,12 @@ export class Segments {
   }
 
   async #make(start: LogPosition): Promise<void> {
+    await this.#place(start)
+    this.#starts.push(start)
+  }
+
+  /** Makes an empty file beside the log, syncs it and renames it to its place. */
+  async #place(start: LogPosition): Promise<void> {
     // After a crash a leftover may be a second name of the file that it was renamed to: it is let go, never written to.
     await this.#disk.unlink(TEMP_FILE)
     const temp = await this.#disk.open(TEMP_FILE, { create: true })
@@ -132,7 +146,21 @@ export class Segments {
     }
     await this.#disk.rename(TEMP_FILE, segmentPath(start))
     await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
-    this.#starts.push(start)
+  }
+
+  /**
+   * Puts new, empty files in the place of the segments that begin at or behind the end of the log. Whatever their old files
+   * held, and however doubtful their names were after a failed sync, is gone.
+   */
+  async renewBehind(end: LogPosition): Promise<void> {
+    for (const start of this.#starts) {
+      if (start < end) continue
+      const writer = this.#writers.get(start)
+      this.#writers.delete(start)
+      await writer?.close()
+      await this.#files.forget(segmentPath(start))
+      await this.#place(start)
+    }
   }
 
   /** Closes the files of segments that end at or below the position: all their bytes are synced. */
@@ -140,7 +168,8 @@ export class Segments {
     for (const [start, file] of [...this.#writers]) {
       if (start + this.sizeBytes > position) continue
       this.#writers.delete(start)
-      await file.close()
+      // All of it is synced: an error on close has nobody left to hear it.
+      await file.close().catch(() => undefined)
     }
   }
 
@@ -171,12 +200,11 @@ export class Segments {
 
   /** Deletes the segments before the start of the log, oldest first. */
   async dropExpired(): Promise<void> {
-    for (const start of this.expired) {
-      const path = segmentPath(start)
-      await this.#files.forget(path)
-      await this.#disk.unlink(path)
+    for (let start = this.#expired[0]; start !== undefined; start = this.#expired[0]) {
+      await this.#files.forget(segmentPath(start))
+      await this.#disk.unlink(segmentPath(start))
       await syncFolder(this.#disk, COMMIT_LOG_FOLDER)
-      this.#starts.shift()
+      this.#expired.shift()
     }
   }
 

@@ -148,14 +148,13 @@ export class LoggedTables {
       this.#log.warn('store.change-not-understood', { table: note.table, position })
   }
 
-  has(name: string): boolean {
-    return this.#entries.has(name)
-  }
-
-  /** After replay: everything up to the end of the log is in memory. */
-  caughtUp(): void {
+  /**
+   * After replay: everything up to the end of the log is in memory. After an unclean stop all files are written again: the sync
+   * of one may have failed, and nothing would tell.
+   */
+  caughtUp(isClean: boolean): void {
     for (const entry of this.#entries.values()) {
-      if (entry.restored === EVERYTHING) entry.isDirty = true
+      if (!isClean || entry.restored === EVERYTHING) entry.isDirty = true
       entry.restored = logPosition(0)
     }
   }

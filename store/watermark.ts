@@ -3,7 +3,8 @@ import { type LogPosition, logPosition } from '../base/units.ts'
 import { readLong, writeLong } from '../message/record.ts'
 import type { Disk, DiskFile } from './disk.ts'
 import { SIDE_FOLDER } from './layout.ts'
-import { datasync, syncFolder, writeAll } from './segments.ts'
+import { syncFolder } from './segments.ts'
+import { readWhole, replaceWhole } from './side-file.ts'
 
 /*
  * rocketcluster/watermark: two slots of 512 bytes, written in turn, so that a torn write leaves the other one. The valid slot
@@ -50,24 +51,24 @@ export class Watermark {
   /** The mark of the last run, undefined when there is none. A file with two bad slots has none: `isDamaged`. */
   static async open(
     disk: Disk,
+    isRenewed: boolean,
   ): Promise<{ watermark: Watermark; mark: Mark | undefined; isDamaged: boolean }> {
-    const file = await disk.open(FILE, { create: true })
     const bytes = Buffer.alloc(2 * SLOT_BYTES)
-    const length = await file.read(bytes, 0, bytes.length, 0)
+    const found = await readWhole(disk, FILE)
+    found?.copy(bytes)
     // Both slots have their place on disk before they are needed: a full disk cannot stop the watermark.
-    if (length < bytes.length) {
-      await writeAll(file, [bytes], 0)
-      await datasync(file)
-      await syncFolder(disk, SIDE_FOLDER)
+    if (isRenewed || (found?.length ?? 0) < bytes.length) {
+      await replaceWhole(disk, FILE, bytes)
       await syncFolder(disk, '.')
     }
+    const file = await disk.open(FILE)
     let best: { mark: Mark; sequence: number } | undefined
     for (const at of [0, SLOT_BYTES]) {
       const slot = decodeSlot(bytes, at)
       if (slot !== undefined && (best === undefined || slot.sequence > best.sequence)) best = slot
     }
     const watermark = new Watermark(file, best?.sequence ?? 0, best?.mark.position ?? logPosition(0))
-    return { watermark, mark: best?.mark, isDamaged: best === undefined && length > 0 }
+    return { watermark, mark: best?.mark, isDamaged: best === undefined && found !== undefined }
   }
 
   /** Everything below is vouched for on disk. */

@@ -1,3 +1,4 @@
+import { ResponseCode } from '../remoting/codes.ts'
 import { ConnectionError, RequestError } from '../remoting/errors.ts'
 import type { MessageQueue } from './message.ts'
 import { ProcessQueue } from './process-queue.ts'
@@ -10,6 +11,8 @@ const SPAN_MAX = 2000
 const OPEN_BYTES_MAX = 64 * 1024 * 1024
 const FULL_PAUSE_MS = 50
 const ERROR_PAUSE_MS = 3000
+/** The broker has enough answers on their way to this connection. */
+const FLOW_CONTROL_PAUSE_MS = 20
 /** Within this the broker answers "nothing new"; long enough to be cheap, short enough to notice a dead broker. */
 const SUSPEND_MS = 15_000
 
@@ -55,6 +58,10 @@ export class QueueReader {
         await this.#pullOnce()
       } catch (error) {
         if (this.#process.isDropped) return
+        if (error instanceof RequestError && error.code === ResponseCode.FLOW_CONTROL) {
+          await this.#pause(FLOW_CONTROL_PAUSE_MS)
+          continue
+        }
         session.log.warn('client.pull-failed', { queue: this.queue, error })
         if (error instanceof RequestError || error instanceof ConnectionError) {
           await session.heartbeat()

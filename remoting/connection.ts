@@ -132,9 +132,13 @@ export class Connection implements Peer {
     return this.#inFlight
   }
 
+  get unsentBytes(): number {
+    return this.#outbox.bytes + this.#writingBytes
+  }
+
   /** Bytes held for this peer: unsent output and the unfinished frame. */
   get heldBytes(): number {
-    return this.#outbox.bytes + this.#writingBytes + this.#decoder.pendingBytes + (this.#rest?.length ?? 0)
+    return this.unsentBytes + this.#decoder.pendingBytes + (this.#rest?.length ?? 0)
   }
 
   call<H extends FieldTable, R extends FieldTable>(
@@ -344,17 +348,13 @@ export class Connection implements Peer {
 
   #isHeavy(): boolean {
     const { inFlightMax, waitingMax, unsentHighBytes } = this.#options.limits
-    return (
-      this.#inFlight >= inFlightMax ||
-      this.#waiting >= waitingMax ||
-      this.#outbox.bytes + this.#writingBytes > unsentHighBytes
-    )
+    return this.#inFlight >= inFlightMax || this.#waiting >= waitingMax || this.unsentBytes > unsentHighBytes
   }
 
   #resumeIfLight(): void {
     const { inFlightMax, waitingMax, unsentLowBytes } = this.#options.limits
     if (this.#inFlight * 2 > inFlightMax || this.#waiting >= waitingMax) return
-    if (this.#outbox.bytes + this.#writingBytes > unsentLowBytes) return
+    if (this.unsentBytes > unsentLowBytes) return
     this.#isPaused = false
     // The time in which we did not read is not the peer's.
     const now = this.#options.clock.monotonicMs()

@@ -15,6 +15,8 @@ export interface Peer {
   /** The same as a record carries it. */
   readonly remoteHost: HostBytes
   readonly isClosed: boolean
+  /** Bytes for this peer that it has not taken yet. */
+  readonly unsentBytes: number
   /** Language code (protocol §1.4) and version number (§1.5) of the newest request. */
   readonly language: number
   readonly version: number

@@ -10,6 +10,7 @@ import type { WakeReason } from '../long-poll.ts'
 import type { BrokerParts } from '../parts.ts'
 import { isReadable } from '../permissions.ts'
 import { asRequestError } from '../store-errors.ts'
+import { UNREAD_BYTES_MAX, UnreadAnswers } from '../unread-answers.ts'
 
 type PullRequest = Request<typeof pullHeader>
 type PullReply = Reply<typeof pullReply>
@@ -36,11 +37,14 @@ interface Pull {
   readonly request: PullRequest
   readonly query: GetQuery
   readonly isFirstPass: boolean
+  /** Its answer leaves by a promise. */
+  readonly isLate: boolean
 }
 
 /** Codes 11 and 361 (protocol §6.3). */
 export class PullPath {
   readonly #parts: PullParts
+  readonly #unread = new UnreadAnswers()
 
   constructor(parts: PullParts) {
     this.#parts = parts
@@ -51,17 +55,21 @@ export class PullPath {
     try {
       this.#checkBroker(request)
       const group = this.#parts.groups.get(consumerGroup)
-      if (group !== undefined) return this.#serve(request, group)
+      if (group !== undefined) return this.#serve(request, group, false)
     } catch (error) {
       return this.#refused(request, error)
     }
     return this.#parts.groups
       .getOrCreate(consumerGroup)
-      .then((group) => this.#serve(request, group))
+      .then((group) => this.#serve(request, group, true))
       .catch((error: unknown) => this.#refused(request, error))
   }
 
-  #serve(request: PullRequest, group: GroupConfig | undefined): PullReply | Promise<PullReply> {
+  #serve(
+    request: PullRequest,
+    group: GroupConfig | undefined,
+    isLate: boolean,
+  ): PullReply | Promise<PullReply> {
     const { header } = request
     this.#checkGroup(header.consumerGroup, group)
     this.#checkQueue(header)
@@ -76,7 +84,7 @@ export class PullPath {
       ...limits,
       ...(matches === undefined ? undefined : { matches }),
     }
-    return this.#read({ request, query, isFirstPass: true })
+    return this.#read({ request, query, isFirstPass: true, isLate })
   }
 
   #checkBroker(request: PullRequest): void {
@@ -159,10 +167,21 @@ export class PullPath {
   }
 
   #read(pull: Pull): PullReply | Promise<PullReply> {
-    const result = this.#parts.store.get(pull.query)
-    return result instanceof Promise
-      ? result.then((late) => this.#conclude(pull, late))
-      : this.#conclude(pull, result)
+    const { request, query } = pull
+    const { peer } = request
+    if (this.#unread.isTooMuch(peer)) return this.#refused(request, tooMuchUnread)
+    const result = this.#parts.store.get(query)
+    if (!(result instanceof Promise)) {
+      if (pull.isLate) this.#unread.leaving(peer, result.totalBytes)
+      return this.#conclude(pull, result)
+    }
+    this.#unread.reading(peer, query.maxBytes)
+    return result
+      .finally(() => this.#unread.read(peer, query.maxBytes))
+      .then((late) => {
+        this.#unread.leaving(peer, late.totalBytes)
+        return this.#conclude(pull, late)
+      })
   }
 
   #conclude(pull: Pull, result: GetResult): PullReply | Promise<PullReply> {
@@ -199,7 +218,7 @@ export class PullPath {
     const { settings, store, longPolls, clock } = this.#parts
     // What became readable while a read from disk was under way woke nobody.
     if (store.queueRange(query.topic, query.queueId).maxOffset > query.offset)
-      return Promise.resolve(this.#read({ ...pull, isFirstPass: false }))
+      return Promise.resolve(this.#read({ ...pull, isFirstPass: false, isLate: true }))
     const asked = Math.max(0, Math.min(request.header.suspendTimeoutMillis, SUSPEND_MAX_MS))
     const waitMs = settings.longPollingEnable ? asked : settings.shortPollingTimeMills
     let goOn: (reason: WakeReason) => void = () => undefined
@@ -224,7 +243,7 @@ export class PullPath {
     if (reason === 'closed')
       return this.#refused(request, new RequestError(ResponseCode.PULL_NOT_FOUND, 'closed'))
     try {
-      const reply = this.#read({ ...pull, isFirstPass: false })
+      const reply = this.#read({ ...pull, isFirstPass: false, isLate: true })
       return reply instanceof Promise ? reply.catch((error: unknown) => this.#refused(request, error)) : reply
     } catch (error) {
       return this.#refused(request, error)
@@ -268,6 +287,12 @@ export class PullPath {
 const LITE_PULL = 361
 
 const noPermission = (remark: string): RequestError => new RequestError(ResponseCode.NO_PERMISSION, remark)
+
+/** Java's push consumers ask again after 20 ms on this code, without a word to the user. */
+const tooMuchUnread = new RequestError(
+  ResponseCode.FLOW_CONTROL,
+  `more than ${UNREAD_BYTES_MAX} bytes of answers are on their way to this connection: read them first`,
+)
 
 function codeOf(result: GetResult, askedOffset: number): number {
   switch (result.status) {

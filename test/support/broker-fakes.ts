@@ -32,6 +32,7 @@ export class FakePeer implements Peer {
   readonly id = ++FakePeer.#ids
   readonly remoteAddress: string
   readonly remoteHost: Uint8Array
+  readonly unsentBytes = 0
   language = 0
   version = 479
   closeReason: string | undefined

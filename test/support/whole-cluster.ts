@@ -14,6 +14,8 @@ export interface WholeCluster {
   readonly brokers: readonly TestBroker[]
   /** A client that is closed with the test. */
   client(options?: Partial<ClientOptions>): Client
+  /** A tick of all servers beside those that come by themselves. */
+  tick(): void
   /** Stops a broker and starts it again on the same folder and port. */
   restartBroker(index?: number): Promise<void>
 }
@@ -51,6 +53,10 @@ export async function startWholeCluster(
     log,
   })
   const ticking = setInterval(() => nameserver.tick(clock.now()), 100)
+  const stopNameserver = async (): Promise<void> => {
+    clearInterval(ticking)
+    await nameserver.stop()
+  }
   const nameservers = `127.0.0.1:${nameserver.address.port}`
   const folders = await Promise.all(Array.from({ length: options.brokers ?? 1 }, () => temporaryFolder()))
   const start = (index: number, port = 0): Promise<TestBroker> =>
@@ -66,16 +72,17 @@ export async function startWholeCluster(
         options.text ?? '',
       ].join('\n'),
     })
-  const brokers = await Promise.all(folders.map((_, index) => start(index)))
+  const brokers = await Promise.all(folders.map((_, index) => start(index))).catch(async (error: unknown) => {
+    await stopNameserver()
+    throw error
+  })
+  // After the brokers, which say goodbye to it.
+  t.after(stopNameserver)
   const isRouted = (count: number): boolean =>
     [...nameserver.routes.topics.entries()].some(
       ([topic, { queueData }]) => topic === 'BenchmarkTest' && queueData.length === count,
     )
   await until('all brokers are registered', () => isRouted(brokers.length))
-  t.after(async () => {
-    clearInterval(ticking)
-    await nameserver.stop()
-  })
   return {
     nameservers,
     nameserver,
@@ -84,6 +91,10 @@ export async function startWholeCluster(
       const client = connect({ nameservers, ...clientOptions })
       t.after(() => client.close())
       return client
+    },
+    tick() {
+      nameserver.tick(clock.now())
+      for (const { broker } of brokers) broker.tick(clock.now())
     },
     async restartBroker(index = 0) {
       const old = brokers[index]

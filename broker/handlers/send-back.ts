@@ -23,6 +23,8 @@ export type SendBackParts = Pick<
 
 /** Level 3 is 10 s: the first retry. Each further one takes the next level. */
 const FIRST_RETRY_LEVEL = 3
+/** The count is the client's to set in a send, and 32 bits wide. */
+const RECONSUME_TIMES_MAX = 2 ** 31 - 1
 const NO_TRANSACTION = logPosition(0)
 
 /**
@@ -131,7 +133,7 @@ export function retryCopy(
     bornTimestamp: stored.bornTimestamp,
     bornHost: stored.bornHost,
     storeHost: target.storeHost,
-    reconsumeTimes: stored.reconsumeTimes + 1,
+    reconsumeTimes: Math.min(stored.reconsumeTimes + 1, RECONSUME_TIMES_MAX),
     preparedTransactionOffset: NO_TRANSACTION,
     body: stored.body,
     properties,

@@ -56,7 +56,8 @@ export async function sendBack(request: SendBackRequest, parts: SendBackParts): 
     queueId: Math.floor(parts.random() * Math.max(1, queues)),
     storeHost: parts.storeHost,
   })
-  const level = header.delayLevel > 0 ? header.delayLevel : FIRST_RETRY_LEVEL + stored.reconsumeTimes
+  const level =
+    header.delayLevel > 0 ? header.delayLevel : FIRST_RETRY_LEVEL + Math.max(0, stored.reconsumeTimes)
   const placed = isDead
     ? { ...copy, properties: withProperty(copy.properties, Property.DELAY, '0') }
     : parts.schedule.toDelayed(copy, level)

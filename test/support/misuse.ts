@@ -88,5 +88,5 @@ export const properties = (pairs: Readonly<Record<string, string>>): string =>
 export function assertRefused(answer: Command, code: number, remark: RegExp, what = ''): void {
   assert.equal(answer.code, code, `${what} ${answer.remark}`)
   assert.match(answer.remark ?? '', remark, what)
-  assert(isPlain(`${answer.remark}`), answer.remark)
+  assert(isPlain(answer.remark), `${answer.code} ${answer.remark}`)
 }

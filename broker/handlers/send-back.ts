@@ -86,12 +86,12 @@ function maxReconsumeTimes({ header, command }: SendBackRequest, group: GroupCon
 async function findRecord({ header }: SendBackRequest, { store }: SendBackParts): Promise<StoredMessage> {
   const { offset, originTopic } = header
   const record = offset < 0 ? undefined : await store.recordAt(logPosition(offset))
-  if (record === undefined)
+  const stored = record === undefined ? undefined : decodeRecord(record, 0)
+  if (stored === undefined || !(await isInItsQueue(stored, store)))
     throw new RequestError(
       ResponseCode.SYSTEM_ERROR,
       `look message by offset failed, ${offset}: no message starts at this position of the log`,
     )
-  const stored = decodeRecord(record, 0)
   if (isClosedToClients(stored.topic))
     throw refusal(`the message at ${offset} belongs to ${stored.topic}, which consumers do not read`)
   if (originTopic !== undefined && originTopic !== '' && !isNamed(stored, originTopic))
@@ -100,6 +100,18 @@ async function findRecord({ header }: SendBackRequest, { store }: SendBackParts)
       `the message at ${offset} is not one of topic ${JSON.stringify(originTopic.slice(0, 64))}, as the request says`,
     )
   return stored
+}
+
+/**
+ * The body of a message may look like a record to the last byte, its own position included; but no consume queue leads there. Without
+ * this check such a body would become a message with whatever topic and properties it says.
+ */
+async function isInItsQueue(
+  { topic, queueId, queueOffset, position }: StoredMessage,
+  store: SendBackParts['store'],
+): Promise<boolean> {
+  const [entry] = await store.entries(topic, queueId, queueOffset, 1)
+  return entry?.position === position
 }
 
 /**

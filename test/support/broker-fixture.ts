@@ -54,10 +54,15 @@ export interface TestBroker {
   stop(): Promise<void>
 }
 
+const folders: string[] = []
+// Not at the end of a test: brokers stop in hooks that come later and still write.
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rocketcluster-broker-'))
-  // Brokers stop in hooks that come later and still write.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 

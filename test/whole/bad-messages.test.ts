@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { crc31 } from '../../base/crc32.ts'
 import { encodeBatch } from '../../message/batch.ts'
 import { decodeProperties } from '../../message/properties.ts'
+import { decodeRecord } from '../../message/record.ts'
 import { assertRefused, properties, startMisuse } from '../support/misuse.ts'
+import { Stranger } from '../support/stranger.ts'
 
 const NO_TOPICS = [
   '',
@@ -169,6 +171,39 @@ test('names outside the grammar are refused with 29 at every entry, and nothing 
   assert.equal([...parts.topics.names()].length, topicsBefore)
   assert.equal([...parts.groups.configs()].length, groupsBefore)
   await finish()
+})
+
+test('names at the edge of the grammar are stored and found again after a restart (M5)', async (t) => {
+  const { cluster, send, finish } = await startMisuse(t)
+  const topics = [
+    '%'.repeat(127),
+    '|'.repeat(127),
+    '-',
+    '_',
+    `%DLQ%${'|'.repeat(122)}`,
+    `%RETRY%${'%'.repeat(120)}`,
+    '%2E%2E',
+    '%00',
+    'con',
+    '__proto__',
+    'constructor',
+  ]
+  for (const topic of topics) {
+    const answer = await send({ b: topic }, Buffer.from(topic))
+    assert.equal(answer.code, 0, `${topic}: ${answer.remark}`)
+  }
+  // The name of a dead letter topic may be longer than any that the store takes; groups have no such names.
+  assertRefused(await send({ b: `%DLQ%${'|'.repeat(123)}` }), 13, /longer than 127 bytes/)
+  await finish()
+  await cluster.restartBroker()
+  const consumer = await Stranger.connect(cluster.brokers[0]?.address ?? '')
+  for (const topic of topics) {
+    const ext = { consumerGroup: 'G', topic, queueId: '0', queueOffset: '0', sysFlag: '4', subscription: '*' }
+    const pulled = await consumer.ask(11, { ext })
+    assert.equal(pulled.code, 0, `${topic}: ${pulled.remark}`)
+    assert.equal(decodeRecord(pulled.body, 0).body.toString(), topic)
+  }
+  consumer.close()
 })
 
 test('topics that the broker alone writes are refused with 16, whatever the way in (M7, M4)', async (t) => {

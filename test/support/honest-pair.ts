@@ -28,7 +28,7 @@ const IN_FLIGHT_MAX = 64
 const P99_MAX_MS = 2000
 
 /** For tests in which minutes pass for the servers: heartbeats and route requests come twenty times a second. */
-const hurriedTimer: Timer = {
+export const hurriedTimer: Timer = {
   every: (ms, run) => systemTimer.every(Math.min(ms, 50), run),
   after: systemTimer.after,
 }

@@ -3,6 +3,7 @@ import { crc32 } from '../base/crc32.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 import { BLANK_BYTES, encodeBlank } from '../message/record.ts'
 import type { Batch, PendingPut, Run } from './batch.ts'
+import { type BlockSum, BlockSums, type SumState } from './block-sums.ts'
 import { encodeSeal, SEAL_BYTES } from './seal.ts'
 import type { Segments } from './segments.ts'
 import { StoreError } from './store.ts'
@@ -25,6 +26,7 @@ export class Appender {
   #segmentEnd: LogPosition
   /** Rolling CRC of everything below the open batch. */
   #rolling: number
+  readonly #sums: BlockSums
   #openStart: LogPosition
   #open: PendingPut[] = []
   #sealed: Batch[] = []
@@ -35,6 +37,7 @@ export class Appender {
   constructor(
     start: LogPosition,
     rolling: number,
+    sums: SumState,
     tailCacheBytes: number,
     parts: {
       readonly segments: Segments
@@ -49,6 +52,7 @@ export class Appender {
     this.#end = start
     this.#openStart = start
     this.#rolling = rolling
+    this.#sums = new BlockSums(sums, parts.segments.sizeBytes)
     this.#segmentEnd = this.#endOfSegment(start)
   }
 
@@ -101,14 +105,21 @@ export class Appender {
     return this.#sealed.shift()
   }
 
-  /** Forgets everything from the position on, where a batch began; returns the puts that waited there. */
-  rollBack(position: LogPosition, rolling: number): PendingPut[] {
+  /** The store has stopped: the puts that waited, and nothing will follow. */
+  discard(): PendingPut[] {
     const waiting = [...this.#sealed.flatMap((batch) => batch.puts), ...this.#open]
     this.#sealed = []
     this.#open = []
+    return waiting
+  }
+
+  /** Forgets everything from the position on, where a batch began; returns the puts that waited there. */
+  rollBack(position: LogPosition, rolling: number, sums: SumState): PendingPut[] {
+    const waiting = this.discard()
     this.#end = position
     this.#openStart = position
     this.#rolling = rolling
+    this.#sums.reset(sums)
     this.#segmentEnd = this.#endOfSegment(position)
     this.tail.cut(position)
     return waiting
@@ -126,18 +137,28 @@ export class Appender {
   #seal(): void {
     const start = this.#openStart
     const rollingStart = this.#rolling
+    const sumsStart = this.#sums.state
+    const sums: BlockSum[] = []
     const position = this.place(SEAL_BYTES)
     let rolling = rollingStart
-    for (const { bytes } of this.tail.pieces(start, position)) rolling = crc32(bytes, rolling)
+    for (const piece of this.tail.pieces(start, position)) {
+      rolling = crc32(piece.bytes, rolling)
+      this.#sums.add(piece.position, piece.bytes, sums)
+    }
     const chunk = this.reserve(SEAL_BYTES)
     encodeSeal(chunk.bytes, chunk.used, position, rolling, this.#clock.now())
-    rolling = crc32(chunk.bytes.subarray(chunk.used, chunk.used + SEAL_BYTES), rolling)
+    const seal = chunk.bytes.subarray(chunk.used, chunk.used + SEAL_BYTES)
+    rolling = crc32(seal, rolling)
+    this.#sums.add(position, seal, sums)
     this.#advance(chunk, SEAL_BYTES)
     this.#sealed.push({
       start,
       end: this.#end,
       rollingStart,
       rolling,
+      sums,
+      sumsStart,
+      sumsEnd: this.#sums.state,
       puts: this.#open,
       runs: this.#runs(start, this.#end),
       startedAtMs: 0,

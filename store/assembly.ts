@@ -7,7 +7,7 @@ import type { Batch } from './batch.ts'
 import { writeAbort } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { CommitLog } from './commit-log.ts'
-import type { Disk, DiskLock } from './disk.ts'
+import { type Disk, DiskError, type DiskLock } from './disk.ts'
 import { Flusher } from './flusher.ts'
 import type { KeyIndex } from './key-index.ts'
 import { LOCK_FILE } from './layout.ts'
@@ -68,23 +68,35 @@ export async function assemble(parts: StoreParts): Promise<OpenedStore> {
     recovered = await recover(base)
     return await start(base, recovered, lock)
   } catch (error) {
-    await base?.segments.close()
+    await base?.segments.close().catch(() => undefined)
     await recovered?.watermark.close()
     await files.close()
     await lock.release()
-    throw error
+    throw named(error)
   }
 }
 
+const WRONG_KIND = new Set(['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'])
+
+/** A file where a folder should be, or a folder where a file should be, is damage like any other. */
+function named(error: unknown): unknown {
+  if (!(error instanceof DiskError) || !WRONG_KIND.has(error.code)) return error
+  return new StoreError(
+    'corrupt',
+    `${error.message}: something else lies where the store keeps a file or folder of its own. Move it away or restore the store from a copy`,
+    { cause: error },
+  )
+}
+
 async function start(base: Base, recovered: Recovered, lock: DiskLock): Promise<OpenedStore> {
-  const { parts, segments, queues, queueFiles, tables, files } = base
+  const { parts, segments, queues, queueFiles, sumFiles, tables, files } = base
   const { disk, options, clock, log: trace } = parts
   const { watermark, pump, index, chain } = recovered
   const life = new StoreLife()
   const { flusher, appender, log } = writers(base, recovered, life)
   const retentionClock = retentionClockOf(recovered, clock)
   const { logReader, reader } = readers(base, appender, pump)
-  const common = { disk, options, clock, segments, queues, queueFiles, index, retentionClock }
+  const common = { disk, options, clock, segments, queues, queueFiles, sumFiles, index, retentionClock }
   const checkpointer = new Checkpointer(
     { ...common, log: trace, tail: appender.tail, flusher, pump, tables, chain },
     segments.first ?? recovered.end,
@@ -147,7 +159,7 @@ function writers(
     { intervalMs: isSynced ? 0 : options.flushIntervalMs, watermark: options.watermark ?? 'lagging' },
     { segments, rolling: pump.rolling, watermark, clock, epoch, chain },
   )
-  const appender = new Appender(end, pump.rolling, options.tailCacheBytes, {
+  const appender = new Appender(end, pump.rolling, pump.sums, options.tailCacheBytes, {
     segments,
     clock,
     failed: (error) => life.fail(error),
@@ -170,12 +182,21 @@ function writers(
 }
 
 function readers(base: Base, appender: Appender, pump: Pump): Pick<OpenedStore, 'logReader' | 'reader'> {
-  const { segments, cache, queues, queueFiles } = base
-  const logReader = new LogReader(appender.tail, segments, cache, () => pump.position)
+  const { parts, segments, cache, queues, queueFiles, sumFiles } = base
+  const logReader = new LogReader({
+    tail: appender.tail,
+    segments,
+    cache,
+    sumFiles,
+    end: () => pump.position,
+  })
   const reader = new QueueReader({
     queues,
     files: queueFiles,
     log: logReader,
+    trace: parts.log,
+    segmentBytes: segments.sizeBytes,
+    tagsCode: (queue, record) => pump.tagsCodeOf(queue, record),
     logStart: () => segments.first ?? logPosition(0),
     readable: () => pump.position,
   })

@@ -1,4 +1,5 @@
 import type { LogPosition, QueueOffset, Timestamp } from '../base/units.ts'
+import type { BlockSum, SumState } from './block-sums.ts'
 import type { ConsumeQueue } from './consume-queue.ts'
 import type { PutResult, StoreError } from './store.ts'
 
@@ -47,6 +48,10 @@ export interface Batch {
   /** Rolling CRC of the log below the start, and below the end. */
   readonly rollingStart: number
   readonly rolling: number
+  /** Blocks of the log that this batch completes, and the sum of the block that it ends in. */
+  readonly sums: readonly BlockSum[]
+  readonly sumsStart: SumState
+  readonly sumsEnd: SumState
   readonly puts: readonly PendingPut[]
   readonly runs: readonly Run[]
   startedAtMs: number

@@ -61,7 +61,7 @@ const OUR_ABORT = ' rocketcluster'
 export async function findAbort(disk: Disk): Promise<'none' | 'ours' | 'foreign'> {
   const bytes = await readWhole(disk, ABORT_FILE)
   if (bytes === undefined) return 'none'
-  return bytes.length === 0 || bytes.toString('latin1').endsWith(OUR_ABORT) ? 'ours' : 'foreign'
+  return /^\d+\s*$/.test(bytes.toString('latin1')) ? 'foreign' : 'ours'
 }
 
 /** The pid as in RocketMQ, and our name, which a Java broker overwrites. Whole or not at all, so that it is never half ours. */

@@ -13,6 +13,7 @@ import type { RetentionClock } from './retention-clock.ts'
 import type { Segments } from './segments.ts'
 import { queuesText, type StoreState, writeState } from './state.ts'
 import { StoreError } from './store.ts'
+import type { SumFiles } from './sum-files.ts'
 import type { LoggedTables, TableSnapshot } from './tables.ts'
 import type { Tail } from './tail.ts'
 
@@ -26,6 +27,7 @@ export interface CheckpointerParts {
   readonly pump: Pump
   readonly queues: QueueTable
   readonly queueFiles: QueueFiles
+  readonly sumFiles: SumFiles
   readonly index: KeyIndex | undefined
   readonly tables: LoggedTables
   readonly retentionClock: RetentionClock
@@ -45,7 +47,7 @@ interface Moment {
   readonly storeTime: Timestamp
   readonly queues: readonly ConsumeQueue[]
   readonly snapshots: readonly TableSnapshot[]
-  readonly state: Omit<StoreState, 'queues' | 'index' | 'isClean' | 'retentionTime'>
+  readonly state: Omit<StoreState, 'queues' | 'isOld' | 'index' | 'isClean' | 'retentionTime'>
   readonly queuesText: string
 }
 
@@ -144,6 +146,7 @@ export class Checkpointer {
       state: {
         position,
         rolling: pump.rolling,
+        sums: pump.sums,
         logStart: this.logStart,
         chain: this.#parts.chain,
         storeTime: pump.lastStoreTimestamp,
@@ -161,6 +164,7 @@ export class Checkpointer {
     }
     for (const queue of moment.queues) await queueFiles.write(queue, moment.position)
     for (const queue of moment.queues) await queueFiles.sync(queue)
+    await this.#parts.sumFiles.write(moment.position)
     if (index === undefined) return
     if (index.pendingCount > 0) this.#indexUsedMs = clock.monotonicMs()
     // A Java broker drops an index file that is newer than the checkpoint, so the checkpoint goes first.

@@ -113,8 +113,7 @@ export class CommitLog {
     if (this.#failure !== undefined) return
     this.#failure = error
     const { appender } = this.#parts
-    const kept = this.#inFlight
-    const waiting = appender.rollBack(kept?.end ?? this.#written, kept?.rolling ?? 0)
+    const waiting = appender.discard()
     refuse(waiting, new StoreError('unavailable', error.message))
     this.#events.failed(error)
     this.#settle()
@@ -212,14 +211,17 @@ export class CommitLog {
     this.#refusal = `the commit log cannot be written (${error.message}); it is tried again every second`
     this.#inFlight = undefined
     this.#repair = { atMs: this.#parts.clock.monotonicMs() + REPAIR_PAUSE_MS, isRunning: false }
-    const waiting = this.#parts.appender.rollBack(batch.start, batch.rollingStart)
+    const waiting = this.#parts.appender.rollBack(batch.start, batch.rollingStart, batch.sumsStart)
     this.#refuse([...batch.puts, ...waiting], new StoreError('unavailable', this.#refusal))
   }
 
   /** What waits behind a batch that does not come back is given up: it left nothing behind yet. */
   #refuseWaiting(batch: Batch): void {
     const waited = `waited more than ${this.#options.syncFlushTimeoutMs} ms for the disk; send again`
-    this.#refuse(this.#parts.appender.rollBack(batch.end, batch.rolling), new StoreError('busy', waited))
+    this.#refuse(
+      this.#parts.appender.rollBack(batch.end, batch.rolling, batch.sumsEnd),
+      new StoreError('busy', waited),
+    )
   }
 
   #refuse(puts: readonly PendingPut[], error: StoreError): void {

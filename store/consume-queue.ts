@@ -15,6 +15,8 @@ export interface Topic {
   readonly keyHash: number
   readonly isSchedule: boolean
   readonly isSystem: boolean
+  /** A light queue: its entries lead to records of other topics. */
+  readonly isLight: boolean
   readonly queues: Map<number, ConsumeQueue>
   /** Its part of the state file, as long as nothing changed. */
   stateText: string | undefined
@@ -26,6 +28,7 @@ export function newTopic(name: string): Topic {
     keyHash: hashRange(`${name}#`, 0, name.length + 1),
     isSchedule: name === SCHEDULE_TOPIC,
     isSystem: name === SYSTEM_TOPIC,
+    isLight: name.startsWith('%LMQ%'),
     queues: new Map(),
     stateText: undefined,
   }

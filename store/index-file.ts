@@ -1,3 +1,4 @@
+import { crc32 } from '../base/crc32.ts'
 import { readLong, writeLong } from '../message/record.ts'
 import type { Disk } from './disk.ts'
 import { INDEX_FOLDER } from './layout.ts'
@@ -45,7 +46,13 @@ export interface IndexState {
   readonly endPosition: number
   readonly slotCount: number
   readonly count: number
+  /** CRC-32 of the entries; UNKNOWN_CRC for a file that another broker began. */
+  readonly crc: number
 }
+
+const UNKNOWN_CRC = -1
+/** Files with more entries are taken at their word: reading them would take longer than a start may. */
+const CHECKED_ENTRIES_MAX = 1_000_000
 
 export interface IndexSizes {
   readonly slots: number
@@ -69,6 +76,7 @@ export class IndexFile {
   #endPosition: number
   #slotCount: number
   #count: number
+  #crc: number
   readonly #pages = new Map<number, Buffer>()
   readonly #dirty = new Set<number>()
   readonly #unwritten: { readonly bytes: Buffer; readonly number: number }[] = []
@@ -84,6 +92,7 @@ export class IndexFile {
     this.#endPosition = state.endPosition
     this.#slotCount = state.slotCount
     this.#count = Math.max(1, state.count)
+    this.#crc = state.crc
     this.#committed = this.#count
   }
 
@@ -120,6 +129,7 @@ export class IndexFile {
       endPosition: readLong(header, 24),
       slotCount: header.readInt32BE(32),
       count,
+      crc: UNKNOWN_CRC,
     })
   }
 
@@ -132,6 +142,7 @@ export class IndexFile {
       endPosition: this.#endPosition,
       slotCount: this.#slotCount,
       count: this.#count,
+      crc: this.#crc,
     }
   }
 
@@ -154,6 +165,7 @@ export class IndexFile {
     this.#unwritten.push({ bytes, number: this.#count })
     for (let index = 0; index < hashes.length; index++)
       this.#put(bytes, index * ENTRY_BYTES, hashes[index] ?? 0, positions[index] ?? 0, times[index] ?? 0)
+    if (this.#crc !== UNKNOWN_CRC) this.#crc = crc32(bytes, this.#crc)
   }
 
   /** Writes the entries that were added. Rejects with DiskError; it goes on there the next time. */
@@ -262,6 +274,28 @@ export class IndexFile {
     this.#pages.clear()
   }
 
+  /** False when the entries or the slots on disk are not what was written, as far as that is known and worth the time. */
+  async isSound(): Promise<boolean> {
+    if (this.#crc === UNKNOWN_CRC || this.#count > CHECKED_ENTRIES_MAX) return true
+    const expected = new IndexFile(this.#files, this.#sizes, this.state)
+    let crc = 0
+    for (let first = 1; first < this.#count; first += REPAIR_ENTRIES) {
+      const entries = await this.#readEntries(first, Math.min(REPAIR_ENTRIES, this.#count - first))
+      crc = crc32(entries, crc)
+      expected.#takeSlots(entries, first)
+    }
+    if (crc !== this.#crc) return false
+    for (let first = 0; first < this.#sizes.slots; first += REPAIR_PAGES * PAGE_SLOTS) {
+      const slots = await this.#readSlots(first, REPAIR_PAGES * PAGE_SLOTS)
+      for (let at = 0; at < slots.length; at += PAGE_BYTES) {
+        const page = first / PAGE_SLOTS + at / PAGE_BYTES
+        const wanted = expected.#pages.get(page) ?? expected.#emptyPage(page)
+        if (!slots.subarray(at, at + PAGE_BYTES).equals(wanted)) return false
+      }
+    }
+    return true
+  }
+
   async #isUntouched(): Promise<boolean> {
     if (this.room <= 0) return true
     const next = await this.#readEntries(this.#count, 1)
@@ -331,6 +365,7 @@ export const emptyState = (name: string): IndexState => ({
   endPosition: 0,
   slotCount: 0,
   count: 1,
+  crc: 0,
 })
 
 const fileBytes = (sizes: IndexSizes): number =>

@@ -77,14 +77,11 @@ export class KeyIndex {
     const files: IndexFile[] = []
     const gaps: Gap[] = []
     for (const state of states) {
-      const found = names.includes(state.name)
-        ? await IndexFile.load(parts.files, parts.sizes, state.name)
-        : undefined
-      if (found !== undefined) files.push(new IndexFile(parts.files, parts.sizes, state))
+      const isLast = state === states.at(-1)
+      const file = await reopen(parts, state, names, isLast && !isClean)
+      if (file !== undefined) files.push(file)
       else gaps.push({ from: state.beginPosition, to: state.endPosition })
     }
-    const last = files.at(-1)
-    if (!isClean && last !== undefined) await last.repair(true)
     return new KeyIndex(parts, files, covered, gaps, [])
   }
 
@@ -228,6 +225,25 @@ export class KeyIndex {
     this.#busy = result.catch(() => undefined)
     return result
   }
+}
+
+/** A file as the checkpoint knows it; undefined when it is lost: then the log fills its place. */
+async function reopen(
+  parts: KeyIndexParts,
+  state: IndexState,
+  names: readonly string[],
+  isRepaired: boolean,
+): Promise<IndexFile | undefined> {
+  const isThere = names.includes(state.name)
+  const found = isThere ? await IndexFile.load(parts.files, parts.sizes, state.name) : undefined
+  if (found !== undefined) {
+    const file = new IndexFile(parts.files, parts.sizes, state)
+    if (isRepaired) await file.repair(true)
+    if (await file.isSound()) return file
+  }
+  parts.log.warn('store.index-lost', { file: state.name, why: isThere ? 'damaged' : 'missing' })
+  if (isThere) await removeFile(parts, state.name, undefined)
+  return undefined
 }
 
 /** IndexFile.indexKeyHashMethod: the absolute value, and 0 for the one that has none. */

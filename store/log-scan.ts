@@ -1,6 +1,7 @@
 import { crc32 } from '../base/crc32.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 import { BLANK_BYTES, positionAt, verifyRecord } from '../message/record.ts'
+import { type BlockSum, BlockSums, type SumState } from './block-sums.ts'
 import { sealAt } from './seal.ts'
 import type { Segments } from './segments.ts'
 
@@ -13,6 +14,9 @@ export interface ScanEnd {
   readonly end: LogPosition
   /** Rolling CRC of the log below the end. */
   readonly rolling: number
+  /** Sum of the block that the end is in, and the blocks that were completed on the way. */
+  readonly sums: SumState
+  readonly blocks: readonly BlockSum[]
   /** What stands there instead: undefined when the log simply ends (zeros, or no further file). */
   readonly damage: string | undefined
 }
@@ -25,6 +29,9 @@ export interface ScanOptions {
    * without seals.
    */
   readonly seals: { readonly from: LogPosition; readonly rolling: number | undefined } | undefined
+  /** Sum of the block in which seals begin to count, up to there; blocks before are not summed up. */
+  readonly sums: SumState
+  readonly segmentBytes: number
   /** Called for each record that counts, in log order. The buffer is the caller's to keep. */
   readonly onRecord: (bytes: Buffer, at: number, sizeBytes: number) => void
   /** Called when everything below the position counts, with the rolling CRC there. */
@@ -64,6 +71,11 @@ class Scan {
   #rolling: number
   /** Rolling CRC of everything up to the position, confirmed or not; undefined until the first seal when nothing tells it. */
   #rollingNow: number | undefined
+  readonly #sums: BlockSums
+  readonly #blocks: BlockSum[] = []
+  /** State of the sums at what counts. */
+  #sumState: SumState
+  #blockCount = 0
   #waiting: { readonly bytes: Buffer; readonly at: number; readonly sizeBytes: number }[] = []
   #damage: string | undefined
   #isOver = false
@@ -73,6 +85,8 @@ class Scan {
     this.#position = from
     this.#confirmed = from
     const { seals } = options
+    this.#sums = new BlockSums(options.sums, options.segmentBytes)
+    this.#sumState = options.sums
     this.#rollingNow = seals?.rolling
     this.#rolling = seals?.rolling ?? 0
   }
@@ -119,6 +133,8 @@ class Scan {
     return {
       end: this.#confirmed,
       rolling: this.#rolling,
+      sums: this.#sumState,
+      blocks: this.#blocks.slice(0, this.#blockCount),
       damage: this.#damage ?? (isCut ? 'records without the seal that ends a write' : undefined),
     }
   }
@@ -130,6 +146,7 @@ class Scan {
     }
     const isSealed = this.#areSealed
     if (isSealed) this.#roll(bytes.subarray(at, at + BLANK_BYTES))
+    this.#sum(bytes.subarray(at, at + BLANK_BYTES))
     this.#position = logPosition(segmentEnd)
     if (!isSealed) this.#confirm()
   }
@@ -152,6 +169,7 @@ class Scan {
     if (seal === undefined) this.#waiting.push({ bytes, at, sizeBytes })
     else this.#rollingNow ??= seal
     if (this.#rollingNow !== undefined && this.#isBeyondStart) this.#roll(bytes.subarray(at, at + sizeBytes))
+    this.#sum(bytes.subarray(at, at + sizeBytes))
     this.#position = logPosition(this.#position + sizeBytes)
     if (seal !== undefined || !isSealed) this.#confirm()
   }
@@ -169,11 +187,20 @@ class Scan {
     this.#rollingNow = crc32(bytes, this.#rollingNow)
   }
 
+  #sum(bytes: Buffer): void {
+    const known = this.#options.sums.position - this.#position
+    if (known <= 0) this.#sums.add(this.#position, bytes, this.#blocks)
+    else if (known < bytes.length)
+      this.#sums.add(this.#options.sums.position, bytes.subarray(known), this.#blocks)
+  }
+
   #confirm(): void {
     for (const { bytes, at, sizeBytes } of this.#waiting) this.#options.onRecord(bytes, at, sizeBytes)
     this.#waiting = []
     this.#confirmed = this.#position
     this.#rolling = this.#rollingNow ?? 0
+    this.#sumState = this.#sums.state
+    this.#blockCount = this.#blocks.length
     this.#options.onSeal(this.#confirmed, this.#rolling)
   }
 }

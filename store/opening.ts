@@ -1,15 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { crc32 } from '../base/crc32.ts'
 import type { Log } from '../base/log.ts'
 import { type LogPosition, logPosition } from '../base/units.ts'
 
 import type { ChangeNote } from './batch.ts'
 import { BlockCache } from './block-cache.ts'
+import { type SumState, sumBlockStart } from './block-sums.ts'
 import { deletedTopicOf, STORE_TABLE } from './change.ts'
 import type { Disk } from './disk.ts'
 import { FIRST_EPOCH, hasIdentity, readEpochs, writeEpochs, writeIdentity } from './identity.ts'
 import type { KeyIndex } from './key-index.ts'
-import { COMMIT_LOG_FOLDER, CONFIG_FOLDER, INDEX_FOLDER, QUEUE_FOLDER, SIDE_FOLDER } from './layout.ts'
+import {
+  COMMIT_LOG_FOLDER,
+  CONFIG_FOLDER,
+  INDEX_FOLDER,
+  QUEUE_FOLDER,
+  SIDE_FOLDER,
+  SUMS_FOLDER,
+} from './layout.ts'
 import { type ScanEnd, type ScanOptions, scanLog } from './log-scan.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { StoreOptions } from './options.ts'
@@ -32,7 +41,8 @@ import {
 } from './recovery.ts'
 import { Replay } from './replay.ts'
 import { Segments, syncFailure, syncFolder } from './segments.ts'
-import type { LoggedTable } from './store.ts'
+import { type LoggedTable, StoreError } from './store.ts'
+import { SumFiles } from './sum-files.ts'
 import { LoggedTables } from './tables.ts'
 import { dropTailCopy } from './tail-copy.ts'
 import type { Watermark } from './watermark.ts'
@@ -61,6 +71,7 @@ export interface Base {
   readonly segments: Segments
   readonly queues: QueueTable
   readonly queueFiles: QueueFiles
+  readonly sumFiles: SumFiles
   readonly tables: LoggedTables
 }
 
@@ -77,9 +88,18 @@ export interface Recovered {
 
 export async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base> {
   const { disk, options, log } = parts
-  for (const folder of [COMMIT_LOG_FOLDER, QUEUE_FOLDER, INDEX_FOLDER, CONFIG_FOLDER, SIDE_FOLDER])
+  for (const folder of [
+    COMMIT_LOG_FOLDER,
+    QUEUE_FOLDER,
+    INDEX_FOLDER,
+    CONFIG_FOLDER,
+    SIDE_FOLDER,
+    SUMS_FOLDER,
+  ])
     await makeFolder(disk, folder)
   await syncFolder(disk, '.')
+  const sumFiles = new SumFiles(disk, files, options.segmentSizeBytes)
+  await sumFiles.clean()
   const cache = new BlockCache(options.blockCacheBytes)
   return {
     parts,
@@ -87,6 +107,7 @@ export async function prepare(parts: StoreParts, files: OpenFiles): Promise<Base
     cache,
     segments: new Segments(disk, files, options.segmentSizeBytes),
     queues: new QueueTable(),
+    sumFiles,
     queueFiles: new QueueFiles(disk, files, cache, options.queueFileSizeBytes),
     tables: new LoggedTables(disk, parts.tables, log),
   }
@@ -142,6 +163,7 @@ export async function recover(base: Base): Promise<Recovered> {
   )
   const pump = new Pump(from, {
     queues,
+    sumFiles: base.sumFiles,
     delayLevelsMs: options.delayLevelsMs,
     log,
     index: index === undefined ? undefined : (hash, position, time) => index.add(hash, position, time),
@@ -149,8 +171,10 @@ export async function recover(base: Base): Promise<Recovered> {
   })
   const replay = new Replay(queues, pump, log, queuesFrom)
   const found = await readTail(base, { run, from, index, replay })
+  if (run.kind === 'adopted' && run.isForeign) await base.sumFiles.forgetFrom(from)
+  else base.sumFiles.note(found.blocks)
   const kept = await settleEnd(disk, segments, run, found)
-  pump.resume(found.end, found.rolling, stateTimes(run).storeTime)
+  pump.resume(found.end, found.rolling, found.sums, stateTimes(run).storeTime)
   tables.caughtUp(run.kind === 'new' || run.isClean)
   const chain = chainOf(run, examined.mark)
   const epoch = await markStart(base, examined, found, chain)
@@ -199,6 +223,8 @@ async function readTail(base: Base, { run, from, index, replay }: TailRead): Pro
   const found = await scanLog(segments, from, {
     recordBytesMax: parts.options.maxMessageSizeBytes + RECORD_OVERHEAD_BYTES,
     seals: sealsOf(run, from),
+    sums: await sumsOf(run, segments, from),
+    segmentBytes: segments.sizeBytes,
     onRecord: (bytes, at, size) => replay.record(bytes, at, size),
     onSeal: (position, rolling) => {
       if (position === mark?.position) hashAtMark ??= rolling
@@ -219,6 +245,20 @@ function hashBefore(run: LastRun): number | undefined {
   // Taking the log over was interrupted: the mark counts in a chain that never got a state file.
   if (run.mark.chain !== run.state.chain) return run.mark.hash
   return run.state.position === run.mark.position ? run.state.rolling : undefined
+}
+
+/** Sum of the block in which reading begins. The state file knows it of our own log: a check of what is not read again. */
+async function sumsOf(run: LastRun, segments: Segments, from: LogPosition): Promise<SumState> {
+  const position = run.kind === 'own' ? run.state.position : from
+  const blockStart = sumBlockStart(position, segments.sizeBytes)
+  const crc = position > blockStart ? crc32(await segments.read(blockStart, position - blockStart)) : 0
+  if (run.kind === 'own' && crc !== run.state.sums.crc)
+    throw new StoreError(
+      'corrupt',
+      `the log between positions ${blockStart} and ${position} is not what was written: its checksum differs. Restore its segment ` +
+        'from a copy or from a replica; nothing was changed',
+    )
+  return { blockStart, position, crc }
 }
 
 /** What vouches for the records, see seal.ts. */

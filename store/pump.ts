@@ -1,11 +1,14 @@
 import type { Log } from '../base/log.ts'
 import { type LogPosition, queueOffset, type Timestamp, timestamp } from '../base/units.ts'
+import { propertiesAt, storeTimestampAt } from '../message/record.ts'
 import { hasQueueOffset, TRANSACTION_MASK, TRANSACTION_ROLLBACK } from '../message/sys-flag.ts'
 import type { Batch, ChangeNote } from './batch.ts'
+import type { SumState } from './block-sums.ts'
 import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import { hashRange, newRanges, scanProperties } from './properties-scan.ts'
 import type { QueueTable } from './queue-table.ts'
 import type { Arrival } from './store.ts'
+import type { SumFiles } from './sum-files.ts'
 
 /** What dispatch needs to know of a record, whether it was just put or is read again at the start. */
 export interface DispatchRecord {
@@ -20,6 +23,7 @@ export interface DispatchRecord {
 
 export interface PumpParts {
   readonly queues: QueueTable
+  readonly sumFiles: SumFiles
   readonly delayLevelsMs: readonly number[]
   readonly log: Log
   /** Takes an index entry: the hash of `topic#key`. Absent = no index. */
@@ -43,10 +47,12 @@ export class Pump {
   readonly #named = new Map<string, (arrival: Arrival) => void>()
   #position: LogPosition
   #rolling = 0
+  #sums: SumState
   #lastStoreTimestamp = timestamp(0)
 
   constructor(start: LogPosition, parts: PumpParts) {
     this.#position = start
+    this.#sums = { blockStart: start, position: start, crc: 0 }
     this.#parts = parts
   }
 
@@ -58,6 +64,11 @@ export class Pump {
   /** Rolling CRC of the log below the position (seal.ts). */
   get rolling(): number {
     return this.#rolling
+  }
+
+  /** Sum of the block that the position is in. */
+  get sums(): SumState {
+    return this.#sums
   }
 
   /** The newest store time seen: retention and the checkpoint go by it. */
@@ -74,11 +85,14 @@ export class Pump {
     for (const put of batch.puts) this.record(put, hasQueueOffset(put.sysFlag))
     this.#position = batch.end
     this.#rolling = batch.rolling
+    this.#sums = batch.sumsEnd
+    this.#parts.sumFiles.note(batch.sums)
     for (const put of batch.puts) if (!batch.isAnswered) put.answer.stored(put, 'ok')
   }
 
-  /** For recovery: where the log ends, its rolling CRC, and the newest store time below it. */
-  resume(position: LogPosition, rolling: number, storeTime: Timestamp): void {
+  /** For recovery: where the log ends, its rolling CRC and sum, and the newest store time below it. */
+  resume(position: LogPosition, rolling: number, sums: SumState, storeTime: Timestamp): void {
+    this.#sums = sums
     this.#position = position
     this.#rolling = rolling
     if (storeTime > this.#lastStoreTimestamp) this.#lastStoreTimestamp = storeTime
@@ -100,6 +114,13 @@ export class Pump {
       this.#indexKeys(record)
     if (record.change !== undefined) this.#parts.apply(record.change, record.position)
     if (isQueued && this.#listeners.length > 0) this.#announce(record, tagsCode)
+  }
+
+  /** Tags code of a record that is read again. */
+  tagsCodeOf(queue: ConsumeQueue, record: Buffer): number {
+    const properties = propertiesAt(record, 0)
+    scanProperties(properties, this.#ranges)
+    return this.#tagsCode(queue.topic, properties, storeTimestampAt(record, 0))
   }
 
   #tagsCode(topic: Topic, properties: string, storeTimestamp: Timestamp): number {

@@ -139,6 +139,19 @@ export class QueueFiles {
     return `${queueFolder(queue.topic.name, queue.queueId)}/${fileName(file * this.#fileBytes)}`
   }
 
+  /** Puts a right entry in the place of a damaged one. */
+  async mend(queue: ConsumeQueue, offset: number, entry: QueueEntry): Promise<void> {
+    const { file } = this.#place(offset)
+    const bytes = Buffer.alloc(ENTRY_BYTES)
+    writeLong(bytes, entry.position, 0)
+    bytes.writeInt32BE(entry.sizeBytes, SIZE_AT)
+    writeLong(bytes, entry.tagsCode, TAGS_AT)
+    await this.#files.use(this.#path(queue, file), (open) =>
+      writeAll(open, [bytes], offset * ENTRY_BYTES - file * this.#fileBytes),
+    )
+    await this.load(queue, offset)
+  }
+
   /** First offset of the block that holds this one. */
   blockStart(offset: number): number {
     return this.#place(offset).first

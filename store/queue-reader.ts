@@ -1,6 +1,7 @@
+import type { Log } from '../base/log.ts'
 import { type LogPosition, logPosition, type QueueOffset, queueOffset } from '../base/units.ts'
 import { BLANK_SIZE, type ConsumeQueue } from './consume-queue.ts'
-import { checkRecord, type LogReader } from './log-reader.ts'
+import { isRecord, type LogReader } from './log-reader.ts'
 import {
   decodeEntry,
   ENTRY_BYTES,
@@ -10,8 +11,9 @@ import {
   type QueueBlock,
   type QueueFiles,
 } from './queue-files.ts'
+import { findMessage, isSaneEntry, leadsTo, type MendParts } from './queue-mend.ts'
 import type { QueueTable } from './queue-table.ts'
-import type { GetQuery, GetResult, QueueEntry } from './store.ts'
+import { type GetQuery, type GetResult, type QueueEntry, StoreError } from './store.ts'
 
 /** maxFilterMessageSize of RocketMQ, 16,000 bytes of entries: what one call looks through when nothing passes the filter. */
 const SCAN_ENTRIES_MAX = 800
@@ -21,7 +23,10 @@ const LOADS_MAX = 8
 const NO_RECORDS: readonly Buffer[] = []
 
 /** Why a get could not go on in memory: what has to be loaded. */
-type Missing = { readonly entries: number } | { readonly position: LogPosition; readonly size: number }
+type Missing =
+  | { readonly entries: number }
+  | { readonly position: LogPosition; readonly size: number }
+  | { readonly damaged: number }
 
 /** Reads messages of a queue: entries, then records. Synchronous as long as both are in memory. */
 export class QueueReader {
@@ -35,16 +40,27 @@ export class QueueReader {
   #position = 0
   #size = 0
   #tags = 0
+  #isFromFile = false
   #block: QueueBlock | undefined
   #blockOwner: ConsumeQueue | undefined
+
+  readonly #mend: MendParts
+  readonly #tagsCode: (queue: ConsumeQueue, record: Buffer) => number
+  readonly #trace: Log
 
   constructor(parts: {
     queues: QueueTable
     files: QueueFiles
     log: LogReader
+    trace: Log
+    segmentBytes: number
     logStart: () => LogPosition
     readable: () => LogPosition
+    tagsCode: (queue: ConsumeQueue, record: Buffer) => number
   }) {
+    this.#mend = { ...parts, entry: (queue, offset) => this.entry(queue, offset) }
+    this.#tagsCode = parts.tagsCode
+    this.#trace = parts.trace
     this.#queues = parts.queues
     this.#files = parts.files
     this.#log = parts.log
@@ -53,8 +69,13 @@ export class QueueReader {
   }
 
   get(query: GetQuery): GetResult | Promise<GetResult> {
-    const result = this.#attempt(query)
-    return 'status' in result ? result : this.#getSlowly(query, result)
+    try {
+      const result = this.#attempt(query)
+      return 'status' in result ? result : this.#getSlowly(query, result)
+    } catch (error) {
+      // A damaged record: told in the one way in which slow reads tell it.
+      return Promise.reject(error)
+    }
   }
 
   async #getSlowly(query: GetQuery, first: Missing): Promise<GetResult> {
@@ -79,8 +100,7 @@ export class QueueReader {
     const next = query.offset + 1
     if (query.matches?.(entry.tagsCode) === false)
       return nothing('no-match', next, queue.minOffset, queue.maxOffset)
-    const record = await this.#log.read(entry.position, entry.sizeBytes)
-    checkRecord(record, entry.position, entry.sizeBytes)
+    const record = await this.#recordOf(queue, query.offset, entry)
     return this.#found([record], record.length, next, queue, entry.position + entry.sizeBytes)
   }
 
@@ -107,21 +127,15 @@ export class QueueReader {
     let isRemoved = true
     let offset: number = query.offset
     for (; offset < end && records.length < countMax; offset++) {
-      if (!this.#entryAt(queue, offset)) {
-        missing = { entries: offset }
-        break
-      }
-      if (this.#isGone(logStart)) continue
-      isRemoved = false
-      if (query.matches?.(this.#tags) === false) continue
+      missing = this.#entryProblem(queue, offset, logStart)
+      if (missing !== undefined) break
+      isRemoved &&= this.#size === BLANK_SIZE
+      if (!this.#isWanted(query)) continue
       if (records.length > 0 && bytes + this.#size > query.maxBytes) break
       const position = logPosition(this.#position)
       const record = this.#log.view(position, this.#size)
-      if (record === undefined) {
-        missing = { position, size: this.#size }
-        break
-      }
-      checkRecord(record, position, this.#size)
+      missing = this.#recordProblem(record, queue, offset)
+      if (record === undefined || missing !== undefined) break
       records.push(record)
       bytes += record.length
       last = position + record.length
@@ -132,14 +146,50 @@ export class QueueReader {
     return this.#found(records, bytes, offset, queue, last)
   }
 
-  /** The record of the entry at hand is no longer in the log, or never was. */
-  #isGone(logStart: LogPosition): boolean {
-    return this.#position < logStart || this.#size === BLANK_SIZE
+  /** Finds the entry; what has to be done first when it is not in memory, or leads nowhere. Those in memory are always good. */
+  #entryProblem(queue: ConsumeQueue, offset: number, logStart: LogPosition): Missing | undefined {
+    if (!this.#entryAt(queue, offset)) return { entries: offset }
+    if (!this.#isFromFile || (this.#size === BLANK_SIZE && this.#position === 0)) return undefined
+    const isSane = this.#position >= logStart && isSaneEntry(this.#mend, this.#position, this.#size)
+    return isSane ? undefined : { damaged: offset }
+  }
+
+  #isWanted(query: GetQuery): boolean {
+    return this.#size !== BLANK_SIZE && query.matches?.(this.#tags) !== false
+  }
+
+  #recordProblem(record: Buffer | undefined, queue: ConsumeQueue, offset: number): Missing | undefined {
+    const position = logPosition(this.#position)
+    if (record === undefined) return { position, size: this.#size }
+    if (!this.#isFromFile || isRecordOf(record, queue, offset, position)) return undefined
+    return { damaged: offset }
   }
 
   async #load(queue: ConsumeQueue, missing: Missing): Promise<void> {
     if ('entries' in missing) await this.#files.load(queue, missing.entries)
+    else if ('damaged' in missing) await this.#mendEntry(queue, missing.damaged)
     else await this.#log.load(missing.position, missing.size)
+  }
+
+  /** The log tells where the message is; the entry is put right. Rejects with StoreError 'corrupt' when it is nowhere. */
+  async #mendEntry(queue: ConsumeQueue, offset: number): Promise<Buffer> {
+    const found = await findMessage(this.#mend, queue, offset)
+    this.#trace.warn('store.queue-entry-damaged', {
+      topic: queue.topic.name,
+      queueId: queue.queueId,
+      offset,
+      isMended: found !== undefined,
+    })
+    if (found === undefined)
+      throw new StoreError(
+        'corrupt',
+        `entry ${offset} of queue ${queue.queueId} of topic ${queue.topic.name} is damaged, and its message is not found in the log`,
+      )
+    const { position, record } = found
+    const tagsCode = this.#tagsCode(queue, record)
+    await this.#files.mend(queue, offset, { position, sizeBytes: record.length, tagsCode })
+    this.#block = undefined
+    return record
   }
 
   #found(
@@ -164,6 +214,7 @@ export class QueueReader {
   /** Finds an entry in memory or in a cached block. */
   #entryAt(queue: ConsumeQueue, offset: number): boolean {
     const index = queue.indexOf(offset)
+    this.#isFromFile = index < 0
     if (index >= 0) {
       this.#position = queue.entries[index] ?? 0
       this.#size = queue.entries[index + 1] ?? 0
@@ -210,17 +261,24 @@ export class QueueReader {
     return { position: logPosition(this.#position), sizeBytes: this.#size, tagsCode: this.#tags }
   }
 
+  async #recordOf(queue: ConsumeQueue, offset: number, entry: QueueEntry): Promise<Buffer> {
+    if (!isSaneEntry(this.#mend, entry.position, entry.sizeBytes)) return this.#mendEntry(queue, offset)
+    const record = await this.#log.read(entry.position, entry.sizeBytes)
+    return isRecordOf(record, queue, offset, entry.position) ? record : this.#mendEntry(queue, offset)
+  }
+
   /** A record by its queue offset; undefined outside the range or when the log no longer holds it. */
   async record(topic: string, queueId: number, offset: QueueOffset): Promise<Buffer | undefined> {
     const queue = this.#queues.find(topic, queueId)
     if (queue === undefined || offset < queue.minOffset || offset >= queue.maxOffset) return undefined
     const entry = await this.entry(queue, offset)
-    if (entry === undefined || entry.position < this.#logStart()) return undefined
-    const record = await this.#log.read(entry.position, entry.sizeBytes)
-    checkRecord(record, entry.position, entry.sizeBytes)
-    return record
+    if (entry === undefined || entry.sizeBytes === BLANK_SIZE) return undefined
+    return this.#recordOf(queue, offset, entry)
   }
 }
+
+const isRecordOf = (record: Buffer, queue: ConsumeQueue, offset: number, position: LogPosition): boolean =>
+  isRecord(record, position) && leadsTo(record, queue, offset)
 
 function nothing(
   status: Exclude<GetResult['status'], 'found'>,

@@ -128,7 +128,7 @@ async function lastRun(
 
 function checkLogStart(segments: Segments, state: StoreState): void {
   const first = segments.first ?? logPosition(0)
-  if (first > state.logStart)
+  if (first > state.logStart && !state.isOld)
     throw new StoreError(
       'corrupt',
       `${segmentPath(state.logStart)} is missing: the log began there. Restore the file from a copy or from a replica`,
@@ -301,7 +301,8 @@ export async function settleEnd(
   found: ScanEnd,
 ): Promise<number> {
   if (run.kind === 'new') return 0
-  const isUnclean = !run.isClean || found.damage !== undefined
+  const isForeign = run.kind === 'adopted' && run.isForeign
+  const isUnclean = !run.isClean || found.damage !== undefined || isForeign
   let kept = 0
   if (isUnclean) {
     kept = await quarantine(disk, segments, found.end)

@@ -13,6 +13,7 @@ import type { QueueTable } from './queue-table.ts'
 import type { RetentionClock } from './retention-clock.ts'
 import type { Segments } from './segments.ts'
 import { StoreError } from './store.ts'
+import type { SumFiles } from './sum-files.ts'
 
 export interface RetentionParts {
   readonly disk: Disk
@@ -22,6 +23,7 @@ export interface RetentionParts {
   readonly segments: Segments
   readonly queues: QueueTable
   readonly queueFiles: QueueFiles
+  readonly sumFiles: SumFiles
   readonly reader: QueueReader
   readonly index: KeyIndex | undefined
   readonly checkpointer: Checkpointer
@@ -200,11 +202,12 @@ export class Retention {
 
   /** Files go only when the state file names the new start: one that is missing later is then told from a loss. */
   async #dropExpired(): Promise<void> {
-    const { segments, checkpointer, queues, queueFiles, index } = this.#parts
+    const { segments, checkpointer, queues, queueFiles, sumFiles, index } = this.#parts
     if (!(await checkpointer.run(false))) return
     for (const expired of segments.expired) this.#firstTimes.delete(expired)
     await segments.dropExpired()
     for (const queue of [...queues.queues()]) if (!queue.isDropped) await queueFiles.removeExpired(queue)
+    await sumFiles.removeBelow(segments.first ?? logPosition(0))
     await index?.removeExpired(segments.first ?? logPosition(0))
   }
 

@@ -37,7 +37,12 @@ export class Segments {
     const sizes = new Map<LogPosition, number>()
     for (const entry of await this.#disk.list(COMMIT_LOG_FOLDER)) {
       const start = positionOf(entry.name)
-      if (start === undefined || entry.isDirectory) {
+      if (start !== undefined && entry.isDirectory)
+        throw new StoreError(
+          'corrupt',
+          `${COMMIT_LOG_FOLDER}/${entry.name} is a folder: restore the log file from a copy`,
+        )
+      if (start === undefined) {
         log.warn('store.file-ignored', { path: `${COMMIT_LOG_FOLDER}/${entry.name}`, why: 'not a log file' })
         continue
       }

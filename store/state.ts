@@ -1,9 +1,10 @@
 import { type LogPosition, logPosition, type Timestamp, timestamp } from '../base/units.ts'
+import type { SumState } from './block-sums.ts'
 import type { ConsumeQueue, Topic } from './consume-queue.ts'
 import type { Disk } from './disk.ts'
 import type { IndexState } from './index-file.ts'
 import { SIDE_FOLDER } from './layout.ts'
-import { readWhole, replaceWhole, seal, unseal } from './side-file.ts'
+import { readWhole, replaceKeeping, seal, unseal } from './side-file.ts'
 
 /*
  * rocketcluster/state: how far everything derived from the log is on disk; a sealed text, replaced as a whole. Recovery starts
@@ -16,9 +17,13 @@ export interface StoreState {
   readonly position: LogPosition
   /** Rolling CRC of the log below the position, see seal.ts. */
   readonly rolling: number
+  /** Sum of the block that the position is in, up to the position. */
+  readonly sums: SumState
   readonly chain: number
   /** The store was closed in order at `position`; nothing follows it. */
   readonly isClean: boolean
+  /** Not the last one that was written. */
+  readonly isOld: boolean
   /** Newest store time below the position. */
   readonly storeTime: Timestamp
   /** First segment of the log. */
@@ -41,9 +46,19 @@ export interface Generation {
 
 export type QueueState = readonly [id: number, min: number, max: number, firstFile: number]
 
-/** Undefined when there is none or it cannot be read: then everything is derived again. */
+/**
+ * Undefined when there is none that can be read: then everything is derived again. When the last one is damaged, the one before
+ * it serves: `isOld`.
+ */
 export async function readState(disk: Disk): Promise<StoreState | undefined> {
-  const bytes = await readWhole(disk, STATE_FILE)
+  const newest = await readOne(disk, STATE_FILE)
+  if (newest !== undefined) return { ...newest, isOld: false }
+  const older = await readOne(disk, `${STATE_FILE}.bak`)
+  return older === undefined ? undefined : { ...older, isClean: false, isOld: true }
+}
+
+async function readOne(disk: Disk, path: string): Promise<Omit<StoreState, 'isOld'> | undefined> {
+  const bytes = await readWhole(disk, path)
   if (bytes === undefined) return undefined
   const found = unseal('state', bytes)
   if (found.kind !== 'value') return undefined
@@ -80,9 +95,9 @@ const queueText = (queue: ConsumeQueue): string =>
 
 export async function writeState(
   disk: Disk,
-  state: Omit<StoreState, 'queues'>,
+  state: Omit<StoreState, 'queues' | 'isOld'>,
   queues: string,
 ): Promise<void> {
   const head = JSON.stringify({ ...state, index: state.index ?? null })
-  await replaceWhole(disk, STATE_FILE, seal('state', `${head.slice(0, -1)},\n"queues":${queues}}\n`))
+  await replaceKeeping(disk, STATE_FILE, seal('state', `${head.slice(0, -1)},\n"queues":${queues}}\n`))
 }

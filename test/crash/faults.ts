@@ -62,7 +62,7 @@ const failuresOf = (kind: OperationKind): readonly Failure[] => {
   return canFill ? [{ code: 'EIO' }, { code: 'ENOSPC' }] : [{ code: 'EIO' }]
 }
 
-const FAULT_LIMITS = { power: 4, kill: 0, nestedShare: 0, thoroughShare: 0.1, moments: 0.03 }
+const FAULT_LIMITS = { power: 4, kill: 0, nestedShare: 0, thoroughShare: 0.1, moments: 0.01 }
 
 export interface FaultTally {
   readonly ordinals: Map<OperationKind, number>

@@ -143,4 +143,4 @@ export function rawFrame(
 
 /** True when a remark shows nothing of the inside: no stack, no class, no file. */
 export const isPlain = (remark: string | undefined): boolean =>
-  !/\n|node:|\.ts\b|Error:|Error\b.*\bat |\bundefined\b|\[object|internal error/.test(remark ?? '')
+  !/\n\s+at |node:|\.ts\b|Error:|Error\b.*\bat |\bundefined\b|\[object|internal error/.test(remark ?? '')

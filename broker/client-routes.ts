@@ -32,7 +32,7 @@ import { queryOffset, updateOffset } from './handlers/consumer-offsets.ts'
 import { heartbeat, unregister } from './handlers/heartbeat.ts'
 import { lockQueues, unlockQueues } from './handlers/queue-locks.ts'
 import { sendBack } from './handlers/send-back.ts'
-import { type BrokerRoute, serve } from './route.ts'
+import { type BrokerRoute, COPIES_A_MESSAGE, READS_MANY, serve } from './route.ts'
 
 /** What clients ask beside sending and pulling. */
 export const clientRoutes: readonly BrokerRoute[] = [
@@ -43,7 +43,7 @@ export const clientRoutes: readonly BrokerRoute[] = [
   serve(updateConsumerOffset, updateOffset),
   serve(lockBatchMq, lockQueues),
   serve(unlockBatchMq, unlockQueues),
-  serve(consumerSendMsgBack, sendBack),
+  serve(consumerSendMsgBack, sendBack, COPIES_A_MESSAGE),
 ]
 
 /** What tools ask of groups, clients and the broker itself. */
@@ -58,8 +58,8 @@ export const adminRoutes: readonly BrokerRoute[] = [
   serve(deleteSubscriptiongroup, groups.deleteGroup),
   serve(getConsumerConnectionList, connections.consumerConnections),
   serve(getProducerConnectionList, connections.producerConnections),
-  serve(getTopicStatsInfo, progress.topicStats),
-  serve(getConsumeStats, progress.consumeStats),
+  serve(getTopicStatsInfo, progress.topicStats, READS_MANY),
+  serve(getConsumeStats, progress.consumeStats, READS_MANY),
   serve(queryTopicConsumeByWho, progress.topicGroups),
   serve(getAllConsumerOffset, tables.allConsumerOffsets),
   serve(getAllDelayOffset, tables.allDelayOffsets),

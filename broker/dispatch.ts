@@ -24,12 +24,12 @@ import type { SendPath } from './handlers/send-message.ts'
 import * as topicAdmin from './handlers/topic-admin.ts'
 import * as view from './handlers/view-message.ts'
 import type { BrokerParts } from './parts.ts'
-import { type BrokerRoute, serve } from './route.ts'
+import { type BrokerRoute, READS_A_MESSAGE, READS_MANY, serve } from './route.ts'
 import { asRequestError } from './store-errors.ts'
 
 const dataRoutes: readonly BrokerRoute[] = [
-  serve(queryMessage, query.queryMessage),
-  serve(viewMessageById, view.viewMessage),
+  serve(queryMessage, query.queryMessage, READS_MANY),
+  serve(viewMessageById, view.viewMessage, READS_A_MESSAGE),
   serve(searchOffsetByTimestamp, queueOffsets.searchOffset),
   serve(getMaxOffset, queueOffsets.getMaxOffset),
   serve(getMinOffset, queueOffsets.getMinOffset),

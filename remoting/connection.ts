@@ -69,6 +69,7 @@ export class Connection implements Peer {
   #isWriting = false
   #writingBytes = 0
   #isPaused = false
+  #isResuming = false
   #isDraining = false
   #isEnding = false
   #closeListeners: ((reason: string) => void)[] = []
@@ -127,7 +128,7 @@ export class Connection implements Peer {
     this.#stream.on('close', () => this.close('closed'))
   }
 
-  /** Requests of the peer that have no answer yet, waiting ones left out. */
+  /** Weight of the peer's requests that have no answer yet, waiting ones left out. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -282,14 +283,15 @@ export class Connection implements Peer {
     isOneway: boolean,
   ): void {
     const waits = route?.waits === true
+    const weight = route?.weight ?? 1
     if (waits) this.#waiting += 1
-    else this.#inFlight += 1
+    else this.#inFlight += weight
     const done = (reply: AnyReply): void => {
       if (waits) this.#waiting -= 1
-      else this.#inFlight -= 1
+      else this.#inFlight -= weight
       if (this.isClosed) return
       if (!isOneway) this.#answer(opaque, headerForm, route, reply)
-      if (this.#isPaused) this.#resumeIfLight()
+      if (this.#isPaused) this.#resumeSoon()
     }
     promise.then(done, (error) => done(this.#options.dispatcher.failed(error, code, this)))
   }
@@ -349,6 +351,16 @@ export class Connection implements Peer {
   #isHeavy(): boolean {
     const { inFlightMax, waitingMax, unsentHighBytes } = this.#options.limits
     return this.#inFlight >= inFlightMax || this.#waiting >= waitingMax || this.unsentBytes > unsentHighBytes
+  }
+
+  /** In a turn of its own: answers that come without one would let a peer that asks for more have every turn. */
+  #resumeSoon(): void {
+    if (this.#isResuming) return
+    this.#isResuming = true
+    setImmediate(() => {
+      this.#isResuming = false
+      if (this.#isPaused && !this.isClosed) this.#resumeIfLight()
+    })
   }
 
   #resumeIfLight(): void {

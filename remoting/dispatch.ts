@@ -15,8 +15,12 @@ export interface Route {
   readonly replyCodec: HeaderCodec<FieldTable>
   /** The handler may hold a request for long without working on it, as long polls do. */
   readonly waits: boolean
+  /** How many requests it counts as while it is under way: so much of inFlightMax it takes. */
+  readonly weight: number
   readonly serve: (command: Command, peer: Peer) => AnyReply | Promise<AnyReply>
 }
+
+export type RouteOptions = Partial<Pick<Route, 'waits' | 'weight'>>
 
 /** Looked at before a request is decoded: an answer here keeps it from its handler. */
 export type Guard = (command: Command, peer: Peer) => AnyReply | undefined
@@ -45,7 +49,7 @@ export class Dispatcher {
   on<H extends FieldTable, R extends FieldTable>(
     kind: RequestKind<H, R>,
     handler: Handler<H, R>,
-    options: { readonly waits?: boolean } = {},
+    options: RouteOptions = {},
   ): void {
     if (this.#routes.has(kind.code)) throw new AssertionError(`two handlers for request ${kind.name}`)
     const codec = codecOf<H>(kind.header)
@@ -64,6 +68,7 @@ export class Dispatcher {
       kind: kind as unknown as Route['kind'],
       replyCodec: codecOf(kind.reply) as unknown as HeaderCodec<FieldTable>,
       waits: options.waits ?? false,
+      weight: options.weight ?? 1,
       serve: serve as Route['serve'],
     })
   }

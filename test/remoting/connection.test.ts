@@ -367,6 +367,33 @@ test('work under way is capped for each connection; the rest waits in the socket
   )
 })
 
+test('heavy requests take more of what may be under way, and the next ones begin in a turn of their own (C6)', async () => {
+  const dispatcher = new Dispatcher({ log: silentLog })
+  let underWay = 0
+  let most = 0
+  let perTurn = 0
+  let mostPerTurn = 0
+  const serve = async () => {
+    if (perTurn++ === 0)
+      setImmediate(() => {
+        perTurn = 0
+      })
+    mostPerTurn = Math.max(mostPerTurn, perTurn)
+    most = Math.max(most, ++underWay)
+    await undefined
+    underWay -= 1
+    return { header: { offset: 1 } }
+  }
+  dispatcher.on(getMaxOffset, serve, { weight: 16 })
+  const { far } = wire({ dispatcher, limits: { inFlightMax: 64 } })
+  far.bytes(
+    Buffer.concat(Array.from({ length: 100 }, (_, opaque) => encodeFrame(head({ code: 30, opaque }), queue))),
+  )
+  await until(() => far.commands.length === 100)
+  assert.equal(most, 4)
+  assert(mostPerTurn <= 8, `${mostPerTurn} in one turn`)
+})
+
 test('one-way work counts, too, and reading goes on when it is done', async () => {
   const { dispatcher, held } = holding()
   const { near, far } = wire({ dispatcher, limits: { inFlightMax: 8 } })

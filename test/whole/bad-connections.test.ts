@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
 import { MemoryLog } from '../support/broker-fakes.ts'
 import { until } from '../support/broker-fixture.ts'
@@ -200,6 +201,66 @@ test('pulls that all have to wait before they are read are told to come again wh
   assert.equal((await stranger.ask(11, { ext })).code, 0, 'when it has read, it gets more')
   stranger.close()
   await honest.finish()
+})
+
+test('requests that are cheap to ask and dear to answer, a thousand at once, leave memory and time to others (C6)', async (t) => {
+  const cluster = await startWholeCluster(t, {
+    text: 'maxMessageSize=4194304\nmappedFileSizeCommitLog=16777216',
+  })
+  const honest = await startHonestPair(t, cluster)
+  const [broker = ''] = serversOf(cluster)
+  const writer = await Stranger.connect(broker)
+  const positions: string[] = []
+  for (let at = 0; at < 20; at++) {
+    const ext = { a: 'P', b: 'large', c: 'TBW102', e: '0', i: 'KEYS\u0001k\u0002' }
+    const answer = await writer.ask(310, { ext, body: Buffer.alloc(4_000_000, at) })
+    positions.push(String(Number.parseInt(answer.ext?.msgId?.slice(16) ?? '', 16)))
+  }
+  const query = {
+    topic: 'large',
+    key: 'k',
+    maxNum: '64',
+    beginTimestamp: '0',
+    endTimestamp: '9007199254740991',
+  }
+  const [reader, idler] = await Promise.all([
+    Stranger.connect(broker, { reads: false }),
+    Stranger.connect(broker, { reads: false }),
+  ])
+  // Reads, but keeps nothing: the memory that is looked at is the broker's.
+  let readBytes = 0
+  reader.socket.on('data', (chunk: Buffer) => {
+    readBytes += chunk.length
+  })
+  reader.socket.resume()
+  const before = process.memoryUsage()
+  let peakBytes = 0
+  const watching = setInterval(() => {
+    const { rss, arrayBuffers } = process.memoryUsage()
+    peakBytes = Math.max(peakBytes, arrayBuffers - before.arrayBuffers, rss - before.rss)
+  }, 20)
+  const delay = monitorEventLoopDelay({ resolution: 5 })
+  delay.enable()
+  for (const stranger of [reader, idler])
+    for (let at = 0; at < 500; at++) {
+      stranger.request(33, { ext: { offset: positions[at % positions.length] ?? '0' } })
+      stranger.request(12, { ext: query })
+    }
+  await new Promise((resolve) => setTimeout(resolve, 800))
+  const sentBefore = honest.sentCount
+  reader.close()
+  idler.close()
+  await until('the honest pair goes on', () => honest.sentCount > sentBefore + 20)
+  delay.disable()
+  clearInterval(watching)
+  assert(readBytes > 50_000_000, `${readBytes} bytes of answers`)
+  const { p99Ms } = await honest.finish()
+  const longestMs = delay.max / 1e6
+  t.diagnostic(
+    `${readBytes >> 20} MiB answered, ${peakBytes >> 20} MiB more, honest p99 ${p99Ms.toFixed(0)} ms, loop ${longestMs.toFixed(0)} ms`,
+  )
+  assert(peakBytes < 256 * 1024 * 1024, `${peakBytes} bytes more`)
+  assert(p99Ms < 1000, `honest p99 ${p99Ms} ms`)
 })
 
 test('20,000 requests in one go on one connection are all answered, and others do not wait for them (C6)', async (t) => {

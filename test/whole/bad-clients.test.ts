@@ -190,6 +190,22 @@ test('heartbeats with too many groups, subscriptions or tags are 29; one of a th
   await until('they leave with their connection', () => parts.clients.producersOf('g-999').length === 0)
 })
 
+test('configurations of groups that would fill the memory are 29 (M9, M19)', async (t) => {
+  const { stranger, broker, finish } = await startMisuse(t)
+  const policy = { type: 'x'.repeat(100_000) }
+  const wide = Array.from({ length: 2000 }, (_, at) => ({ topic: `topic-${at}`, expression: 'x'.repeat(50) }))
+  for (const config of [
+    { groupName: 'G', groupRetryPolicy: policy },
+    { groupName: 'G', subscriptionDataSet: wide },
+  ]) {
+    assertRefused(await stranger.ask(200, { body: json(config) }), 29, /the limit is 65536/)
+    const list = json({ groupConfigList: [{ groupName: 'fine' }, config] })
+    assertRefused(await stranger.ask(225, { body: list }), 29, /the limit is 65536/)
+  }
+  for (const group of ['G', 'fine']) assert.equal(broker.broker.parts.groups.get(group), undefined)
+  await finish()
+})
+
 test('heartbeats that change every time make two notices a second, not hundreds (M19, M20)', async (t) => {
   const { stranger, broker, finish } = await startMisuse(t)
   const watcher = await Stranger.connect(broker.address)

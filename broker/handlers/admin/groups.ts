@@ -1,6 +1,7 @@
 import { retryTopicOf } from '../../../message/names.ts'
 import {
   type GroupConfig,
+  groupConfig,
   groupConfigBody,
   groupConfigListBody,
 } from '../../../remoting/bodies/subscription-group.ts'
@@ -17,6 +18,8 @@ type GroupParts = Pick<BrokerParts, 'settings' | 'groups' | 'topics' | 'offsets'
 
 /** Groups in one request (225). */
 const GROUPS_PER_REQUEST_MAX = 10_000
+/** Retry policy and subscriptions of a group are kept as they come, in memory and in every snapshot. */
+const CONFIG_LENGTH_MAX = 64 * 1024
 
 /** Code 200: creates or replaces a group. */
 export async function updateGroup(request: Request<NoFields>, parts: GroupParts): Promise<Reply<NoFields>> {
@@ -87,6 +90,11 @@ function check(config: GroupConfig, { settings, groups }: GroupParts): void {
   checkGroupName(groupName)
   if (retryQueueNums > settings.maxQueueNumPerTopic)
     throw invalid(`retryQueueNums is ${retryQueueNums}, the limit is ${settings.maxQueueNumPerTopic}`)
+  const { length } = groupConfig.encode(config)
+  if (length > CONFIG_LENGTH_MAX)
+    throw invalid(
+      `the configuration of ${groupName} has ${length} characters, the limit is ${CONFIG_LENGTH_MAX}`,
+    )
   const known = groups.get(groupName)?.attributes ?? {}
   for (const [name, value] of Object.entries(attributes))
     if (known[name] !== value) throw invalid(`unsupported key: ${name}; a group has no attributes here`)

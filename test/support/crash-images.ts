@@ -86,8 +86,9 @@ export class CrashWalk {
     for (const item of this.#pending) {
       const isCovered = item.index < entry.issuedAt && isTouched(item.change, entry.node)
       if (!isCovered) kept.push(item)
-      else if (entry.isFailed) kept.push({ ...item, isDoubtful: true })
-      // What a failed sync dropped stays away: the pages count as clean since then.
+      // Names are metadata: a journal that failed takes no later sync, so one that succeeds vouches for them, too.
+      else if (entry.isFailed) kept.push({ ...item, isDoubtful: !isName(item.change) })
+      // What a failed sync of a file dropped stays away: its pages count as clean since then.
       else if (!item.isDoubtful) this.#durable.apply(item.change, item.atMs)
     }
     this.#pending = kept

@@ -4,13 +4,9 @@ import { LenientJsonError, parseLenientJson } from '../base/lenient-json.ts'
 import { type DataVersion, dataVersion } from '../remoting/bodies/data-version.ts'
 import { integer } from '../remoting/bodies/schema.ts'
 import { RequestError } from '../remoting/errors.ts'
+import { VERSION_QUEUE_MAPPING, VERSION_REGISTER_BODY } from '../remoting/versions.ts'
 import type { RegisteredTopics } from './routes.ts'
 import type { TopicQueues } from './topics.ts'
-
-/** V3_0_11: older brokers send the topics without filter servers around them. */
-const VERSION_WITH_FILTER_SERVERS = 37
-/** V5_0_0: older brokers compress no mappings. */
-const VERSION_WITH_MAPPINGS = 413
 
 const INVALID_PARAMETER = 29
 
@@ -72,7 +68,7 @@ export function peekDataVersion(
   { isCompressed, version }: RegistrationFormat,
 ): DataVersion | undefined {
   if (body.length === 0) return NO_VERSION
-  if (isCompressed && version >= VERSION_WITH_FILTER_SERVERS) return undefined
+  if (isCompressed && version >= VERSION_REGISTER_BODY) return undefined
   const place = versionPlace(body, VERSION_KEY)
   if (place === undefined) return undefined
   try {
@@ -92,7 +88,7 @@ export function decodeRegistration(
   limits: RegistrationLimits,
 ): RegistrationBody {
   if (body.length === 0) return { dataVersion: NO_VERSION, topics: [], filterServers: [], mappings: [] }
-  if (format.version < VERSION_WITH_FILTER_SERVERS)
+  if (format.version < VERSION_REGISTER_BODY)
     return decodeWrapper(parseBody(body), 'TopicConfigSerializeWrapper', [], limits)
   if (format.isCompressed) return decodeCompressed(inflate(body, limits), format.version, limits)
   const whole = objectAt(parseBody(body), 'RegisterBrokerBody')
@@ -175,7 +171,7 @@ function decodeCompressed(bytes: Buffer, version: number, limits: RegistrationLi
     topics.push(topicOfLine(reader.block('a topic').toString('utf8'), limits))
   const filterServers = textsAt(parseBody(reader.block('the filter servers')), 'filterServerList')
   const mappings: [string, unknown][] = []
-  if (version >= VERSION_WITH_MAPPINGS)
+  if (version >= VERSION_QUEUE_MAPPING)
     for (let left = reader.int32('the number of mappings'); left > 0; left -= 1) {
       const info = objectAt(parseBody(reader.block('a mapping')), 'TopicQueueMappingInfo')
       if (typeof info.topic === 'string') mappings.push([info.topic, info])

@@ -6,16 +6,10 @@
 /** V5_3_3, what we answer with. */
 export const OUR_VERSION = 479
 
-/** V3_0_7_SNAPSHOT: the first client that takes an offset reset by push. */
-export const VERSION_OFFSET_RESET = 28
 /** V3_0_11: a registration body carries topics and filter servers. */
 export const VERSION_REGISTER_BODY = 37
-/** V3_1_8_SNAPSHOT: the first client that answers calls from the broker (221, 307, 309). */
-export const VERSION_BROKER_CALLS = 62
 /** V3_4_9: maxReconsumeTimes of a request counts. */
 export const VERSION_MAX_RECONSUME = 121
-/** V4_1_0_SNAPSHOT: the first broker that a Java client trusts with SQL filters. */
-export const VERSION_SQL_FILTER = 232
 /** V4_9_4: reads routes in standard JSON without asking. */
 export const VERSION_STANDARD_JSON = 401
 /** V5_0_0: a registration body carries queue mappings. */

@@ -1,7 +1,7 @@
 import { logPosition, type Timestamp } from '../base/units.ts'
 import type { NewMessage } from '../message/message.ts'
+import { CHANGE_TOPIC } from '../message/names.ts'
 import type { ChangeNote } from './batch.ts'
-import { SYSTEM_TOPIC } from './layout.ts'
 
 /*
  * A change record (design D7): an ordinary message in RMQ_SYS_ROCKETCLUSTER, queue 0, whose body is
@@ -27,7 +27,7 @@ export function decodeChange(body: Uint8Array): ChangeNote | undefined {
 }
 
 export const changeMessage = (table: string, change: unknown, now: Timestamp): NewMessage => ({
-  topic: SYSTEM_TOPIC,
+  topic: CHANGE_TOPIC,
   queueId: 0,
   flag: 0,
   sysFlag: 0,

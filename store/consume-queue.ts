@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts'
 import { type LogPosition, type QueueOffset, queueOffset } from '../base/units.ts'
-import { SCHEDULE_TOPIC, SYSTEM_TOPIC } from './layout.ts'
+import { CHANGE_TOPIC, SCHEDULE_TOPIC } from '../message/names.ts'
 import { hashRange } from './properties-scan.ts'
 
 /** Numbers per entry in memory: position, size, tags code. */
@@ -27,7 +27,7 @@ export function newTopic(name: string): Topic {
     name,
     keyHash: hashRange(`${name}#`, 0, name.length + 1),
     isSchedule: name === SCHEDULE_TOPIC,
-    isSystem: name === SYSTEM_TOPIC,
+    isSystem: name === CHANGE_TOPIC,
     isLight: name.startsWith('%LMQ%'),
     queues: new Map(),
     stateText: undefined,

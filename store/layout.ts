@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts'
-import { type LogPosition, logPosition } from '../base/units.ts'
+import type { LogPosition } from '../base/units.ts'
 
 /**
  * Where everything lies below the root of the store. All names but the side folder's are RocketMQ's, so that a Java broker
@@ -15,9 +15,6 @@ export const QUARANTINE_FOLDER = 'rocketcluster/quarantine'
 export const ABORT_FILE = 'abort'
 export const CHECKPOINT_FILE = 'checkpoint'
 export const LOCK_FILE = 'lock'
-
-export const SYSTEM_TOPIC = 'RMQ_SYS_ROCKETCLUSTER'
-export const SCHEDULE_TOPIC = 'SCHEDULE_TOPIC_XXXX'
 
 const NAME_DIGITS = 20
 const TOPIC_BYTES_MAX = 127
@@ -35,9 +32,6 @@ export function positionOf(name: string): number | undefined {
 }
 
 export const segmentPath = (start: LogPosition): string => `${COMMIT_LOG_FOLDER}/${fileName(start)}`
-
-export const segmentStart = (position: LogPosition, segmentSizeBytes: number): LogPosition =>
-  logPosition(position - (position % segmentSizeBytes))
 
 /**
  * The folder of a topic. Injective, and equal to the plain name for every legal topic; any other name becomes `~` and the

@@ -1,8 +1,8 @@
 import { type LogPosition, logPosition, queueOffset, type Timestamp, timestamp } from '../base/units.ts'
 import type { NewMessage } from '../message/message.ts'
+import { CHANGE_TOPIC } from '../message/names.ts'
 import { bodyAt, encodeRecord, recordSize, sizeAt, sysFlagAt, topicAt } from '../message/record.ts'
 import { TRANSACTION_ROLLBACK } from '../message/sys-flag.ts'
-import { SYSTEM_TOPIC } from './layout.ts'
 
 /*
  * A seal ends what one write puts into the log. It is a record like any other,
@@ -21,7 +21,7 @@ const body = Buffer.alloc(BODY_BYTES)
 const NO_HOST = Buffer.alloc(8)
 
 const message: NewMessage = {
-  topic: SYSTEM_TOPIC,
+  topic: CHANGE_TOPIC,
   queueId: 0,
   flag: FLAG,
   sysFlag: TRANSACTION_ROLLBACK,
@@ -50,6 +50,6 @@ export function encodeSeal(
 /** The rolling CRC in the seal that stands here; undefined for any other record. */
 export function sealAt(buffer: Buffer, at: number): number | undefined {
   if (sizeAt(buffer, at) !== SEAL_BYTES || sysFlagAt(buffer, at) !== TRANSACTION_ROLLBACK) return undefined
-  if (buffer.readInt32BE(at + 16) !== FLAG || topicAt(buffer, at) !== SYSTEM_TOPIC) return undefined
+  if (buffer.readInt32BE(at + 16) !== FLAG || topicAt(buffer, at) !== CHANGE_TOPIC) return undefined
   return bodyAt(buffer, at).readUInt32BE(0)
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { test } from 'node:test'
 
@@ -140,4 +140,26 @@ test('test files are named so that the runner finds them', () => {
       !/^test\/(support|interop|crash|kill|folder|readme)\//.test(file),
   )
   assert.deepEqual(odd, [])
+})
+
+test('every page that a source or a page names is there', () => {
+  const pages = ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'store/format.md']
+  const missing: string[] = []
+  const named = (file: string, content: string): void => {
+    for (const [path] of content.matchAll(/\b(?:docs|store)\/[\w/-]+\.md\b/g))
+      if (!existsSync(join(root, path))) missing.push(`${file} names ${path}`)
+  }
+  for (const [file, content] of text) named(file, content)
+  for (const page of pages) named(page, readFileSync(join(root, page), 'utf8'))
+  assert.deepEqual(missing, [])
+})
+
+test('every source that the table of file formats names is there', () => {
+  const page = readFileSync(join(root, 'store/format.md'), 'utf8')
+  const sources = [...page.matchAll(/`((?:store|message)\/[\w-]+\.ts)`/g)].map((match) => match[1] ?? '')
+  assert.ok(sources.length > 10)
+  assert.deepEqual(
+    sources.filter((source) => !text.has(source)),
+    [],
+  )
 })

@@ -1,17 +1,5 @@
 import { messageQueue } from './message-queue.ts'
-import {
-  body,
-  decimal,
-  integer,
-  list,
-  mapOf,
-  maybe,
-  objectKeyMap,
-  orElse,
-  shape,
-  type TypeOf,
-  text,
-} from './schema.ts'
+import { body, decimal, integer, objectKeyMap, orElse, shape, type TypeOf } from './schema.ts'
 
 /** Answer of 202: offsets and last store time of every queue of a topic. Its readers take object keys only. */
 export const topicStats = shape({
@@ -21,7 +9,6 @@ export const topicStats = shape({
     shape({ minOffset: integer, maxOffset: integer, lastUpdateTimestamp: integer }),
   ),
 })
-export type TopicStats = TypeOf<typeof topicStats>
 export const topicStatsBody = body('TopicStatsTable', topicStats)
 
 /** Answer of 208. */
@@ -40,38 +27,10 @@ export const consumeStats = shape({
 export type ConsumeStats = TypeOf<typeof consumeStats>
 export const consumeStatsBody = body('ConsumeStats', consumeStats)
 
-/** Answer of 317. */
-export const brokerConsumeStatsBody = body(
-  'ConsumeStatsList',
-  shape({
-    brokerAddr: maybe(text),
-    /** group → one entry a topic. */
-    consumeStatsList: list(mapOf(list(consumeStats))),
-    totalDiff: orElse(integer, 0),
-    totalInflightDiff: orElse(integer, 0),
-  }),
-)
-
 const statsItem = shape({ sum: orElse(integer, 0), tps: orElse(decimal, 0), avgpt: orElse(decimal, 0) })
 
 /** Answer of 315. */
 export const brokerStatsBody = body(
   'BrokerStatsData',
   shape({ statsMinute: statsItem, statsHour: statsItem, statsDay: statsItem }),
-)
-
-/** Answer of 303. */
-export const consumeTimeSpanBody = body(
-  'QueryConsumeTimeSpanBody',
-  shape({
-    consumeTimeSpanSet: list(
-      shape({
-        messageQueue,
-        minTimeStamp: integer,
-        maxTimeStamp: integer,
-        consumeTimeStamp: integer,
-        delayTime: integer,
-      }),
-    ),
-  }),
 )

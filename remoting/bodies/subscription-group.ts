@@ -57,5 +57,4 @@ export const groupConfigTable = shape({
   forbiddenTable: mapOf(mapOf(integer)),
   subscriptionGroupTable: mapOf(groupConfig),
 })
-export type GroupConfigTable = TypeOf<typeof groupConfigTable>
 export const groupConfigTableBody = body('subscription group table', groupConfigTable)

@@ -36,7 +36,6 @@ export const topicConfigTable = shape({
   dataVersion: orElse(dataVersion, { counter: 0, stateVersion: 0, timestamp: 0 } satisfies DataVersion),
   topicConfigTable: mapOf(topicConfig),
 })
-export type TopicConfigTable = TypeOf<typeof topicConfigTable>
 export const topicConfigTableBody = body('topics table', topicConfigTable)
 
 /** Answer of 21 and part of 103: the table and the mappings of static topics. */
@@ -47,7 +46,6 @@ export const topicConfigWrapper = shape({
   topicQueueMappingDetailMap: mapOf(anything),
   topicQueueMappingInfoMap: mapOf(anything),
 })
-export type TopicConfigWrapper = TypeOf<typeof topicConfigWrapper>
 export const topicConfigWrapperBody = body('TopicConfigAndMappingSerializeWrapper', topicConfigWrapper)
 
 /** Body of 18. */

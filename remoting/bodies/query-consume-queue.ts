@@ -1,11 +1,5 @@
 import { subscriptionData } from './heartbeat.ts'
-import { body, flag, integer, list, mapOf, maybe, orElse, shape, text } from './schema.ts'
-
-/** Answer of 345. */
-export const querySubscriptionBody = body(
-  'QuerySubscriptionResponseBody',
-  shape({ subscriptionData: maybe(subscriptionData), group: text, topic: text }),
-)
+import { body, flag, integer, list, maybe, orElse, shape, text } from './schema.ts'
 
 /** Answer of 321: entries of a consume queue as they are. */
 export const queryConsumeQueueBody = body(
@@ -27,16 +21,4 @@ export const queryConsumeQueueBody = body(
     maxQueueIndex: orElse(integer, 0),
     minQueueIndex: orElse(integer, 0),
   }),
-)
-
-/** Answer of 308: queue id → offset. */
-export const correctionOffsetsBody = body(
-  'QueryCorrectionOffsetBody',
-  shape({ correctionOffsets: mapOf(integer) }),
-)
-
-/** Answer of 353. */
-export const groupForbiddenBody = body(
-  'GroupForbidden',
-  shape({ topic: text, group: text, readable: maybe(flag) }),
 )
